@@ -1,0 +1,2 @@
+//! creto-benches.
+#![forbid(unsafe_code)]

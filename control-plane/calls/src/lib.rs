@@ -1,0 +1,2 @@
+//! creto-calls.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-cli.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-identity.
+#![forbid(unsafe_code)]

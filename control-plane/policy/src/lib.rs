@@ -1,0 +1,2 @@
+//! creto-policy-store.
+#![forbid(unsafe_code)]

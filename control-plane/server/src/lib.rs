@@ -1,0 +1,2 @@
+//! creto-control-plane.
+#![forbid(unsafe_code)]

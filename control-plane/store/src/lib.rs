@@ -1,0 +1,2 @@
+//! creto-store.
+#![forbid(unsafe_code)]

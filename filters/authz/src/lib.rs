@@ -1,0 +1,2 @@
+//! creto-authz.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-policy.
+#![forbid(unsafe_code)]

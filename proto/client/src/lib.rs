@@ -1,0 +1,2 @@
+//! creto-client.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-mapped.
+#![forbid(unsafe_code)]

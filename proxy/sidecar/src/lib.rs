@@ -1,0 +1,2 @@
+//! creto-proxy.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-spool.
+#![forbid(unsafe_code)]

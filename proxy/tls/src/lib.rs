@@ -1,0 +1,2 @@
+//! creto-proxy-tls.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-test-clients.
+#![forbid(unsafe_code)]

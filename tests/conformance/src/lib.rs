@@ -1,0 +1,2 @@
+//! creto-test-conformance.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-test-e2e.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-test-resilience.
+#![forbid(unsafe_code)]

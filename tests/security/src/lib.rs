@@ -1,0 +1,2 @@
+//! creto-test-security.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! creto-test-support.
+#![forbid(unsafe_code)]
