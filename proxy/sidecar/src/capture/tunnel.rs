@@ -1,0 +1,202 @@
+//! A connection that was opened for one destination, by CONNECT or by the kernel's redirect: TLS is opened, or passed
+//! where policy says so; anything else is served as HTTP.
+
+use std::sync::Arc;
+
+use creto_call::{Call, Capture, Decision, Kind, NormalHost, Refusal, RefusalCode, Scheme};
+use creto_proto::v1::Verdict;
+use creto_proxy_tls::{ClientHelloFacts, Protocol};
+use pingora_core::protocols::l4::stream::Stream as L4Stream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::capture::first_bytes::{self, Begins};
+use crate::capture::{Connection, Entrance, serve};
+use crate::path::record::{Decided, Outcome};
+use crate::path::{authorize, identify, recipe};
+use crate::splice;
+use crate::upstream::{Guard, Origin};
+
+/// What the tunnel was opened for.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) capture: Capture,
+    pub(crate) named: Named,
+    pub(crate) port: u16,
+}
+
+/// Who says which host the tunnel goes to.
+#[derive(Debug)]
+pub(crate) enum Named {
+    /// The CONNECT target: the bytes must agree.
+    Target(NormalHost),
+    /// The bytes; where they name none, the address the connection was sent to.
+    Bytes(Option<NormalHost>),
+}
+
+/// Looks at the first bytes and goes on accordingly.
+pub(crate) async fn run(connection: Arc<Connection>, mut stream: L4Stream, opened: Opened) {
+    let timeouts = connection.sidecar.timeouts;
+    let Some(begins) = first_bytes::look(&mut stream, timeouts.head).await else { return };
+    match begins {
+        Begins::Tls(hello) => Box::pin(tls(connection, stream, opened, hello)).await,
+        Begins::BrokenTls => tracing::info!(port = opened.port, "a connection began with TLS that cannot be read"),
+        Begins::Http1 => plain(connection, stream, opened, Protocol::Http1).await,
+        Begins::Http2 => plain(connection, stream, opened, Protocol::Http2).await,
+    }
+}
+
+async fn plain(connection: Arc<Connection>, stream: L4Stream, opened: Opened, protocol: Protocol) {
+    let entrance = match opened.named {
+        Named::Target(host) => Entrance::Bound {
+            capture: opened.capture,
+            origin: Arc::new(Origin { scheme: Scheme::Http, host, port: opened.port }),
+            mismatch: None,
+        },
+        Named::Bytes(_) => Entrance::Redirected { port: opened.port },
+    };
+    let shutdown = connection.sidecar.shutdown();
+    serve::serve(inside(&connection, entrance), stream, protocol, shutdown).await;
+}
+
+async fn tls(connection: Arc<Connection>, stream: L4Stream, opened: Opened, hello: ClientHelloFacts) {
+    let named = match hello.server_name.as_deref().map(NormalHost::parse) {
+        None => None,
+        Some(Ok(name)) => Some(name),
+        Some(Err(error)) => {
+            tracing::info!(%error, "a connection is closed: its TLS server name is no host");
+            return;
+        }
+    };
+    // The name in the hello must be the one the tunnel was opened for: else policy would judge one and TLS serve the
+    // other.
+    let mismatch = match (&opened.named, &named) {
+        (Named::Target(host), Some(name)) if host != name => {
+            Some(Arc::from(format!("TLS asks for {name}, the connection was opened for {host}")))
+        }
+        _ => None,
+    };
+    let otherwise = match opened.named {
+        Named::Target(host) => Some(host),
+        Named::Bytes(address) => address,
+    };
+    let Some(host) = named.or(otherwise) else {
+        tracing::info!("a redirected TLS connection is closed: it names no server");
+        return;
+    };
+    let origin = Arc::new(Origin { scheme: Scheme::Https, host, port: opened.port });
+    let destination = {
+        let enforcement = connection.sidecar.enforced.load();
+        enforcement.policy.as_ref().map(|policy| {
+            let destination = policy.destination(origin.host.as_str(), origin.port);
+            (destination.pass.is_some(), destination.may_allow || destination.observes)
+        })
+    };
+    let (pass, may_allow) = destination.unwrap_or((false, false));
+    if pass && mismatch.is_none() {
+        return opaque(connection, stream, opened.capture, origin).await;
+    }
+    let contact = may_allow && mismatch.is_none();
+    let protocol = mirrored(&connection, &origin, &hello, contact).await;
+    let config = match connection.sidecar.interception.server_config(origin.host.as_str(), protocol) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::warn!(%error, "a connection is closed: no certificate");
+            return;
+        }
+    };
+    let handshake = TlsAcceptor::from(config).accept(stream);
+    let stream = match tokio::time::timeout(connection.sidecar.timeouts.handshake, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::info!(%error, %origin, "TLS with the agent failed; does it trust the sidecar's ca.pem?");
+            return;
+        }
+        Err(_) => return,
+    };
+    let entrance = Entrance::Bound { capture: opened.capture, origin, mismatch };
+    let shutdown = connection.sidecar.shutdown();
+    serve::serve(inside(&connection, entrance), stream, protocol, shutdown).await;
+}
+
+/// The protocol to speak with the agent: HTTP/2 if both it and the upstream do.
+async fn mirrored(connection: &Connection, origin: &Arc<Origin>, hello: &ClientHelloFacts, contact: bool) -> Protocol {
+    if !hello.offers_h2 {
+        return Protocol::Http1;
+    }
+    // Nothing is sent to an upstream that no rule could allow; the refusals need no mirror.
+    let upstream = if contact {
+        let guard = Guard::of(&connection.sidecar.enforced.load(), false);
+        connection.sidecar.upstreams.speaks_http2(origin, &guard).await.unwrap_or(!hello.offers_http1)
+    } else {
+        !hello.offers_http1
+    };
+    if upstream { Protocol::Http2 } else { Protocol::Http1 }
+}
+
+/// A tunnel that is not opened: decided once, on its server name.
+async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture, origin: Arc<Origin>) {
+    let sidecar = &connection.sidecar;
+    let admitted = {
+        let enforcement = sidecar.enforced.load();
+        let call = Call {
+            capture,
+            kind: Kind::Opaque,
+            scheme: Scheme::Https,
+            method: "CONNECT",
+            host: origin.host.as_str(),
+            port: origin.port,
+            path: "",
+        };
+        let identified = identify::identify(&enforcement, &http::HeaderMap::new(), recipe::now_s());
+        let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
+        let decision = authorize::authorize(&enforcement, identified, &call);
+        let (verdict, refusal, by) = match decision {
+            Decision::Allow { by } => (Verdict::Allowed, None, Some(by)),
+            Decision::Observe(refusal) => (Verdict::Observed, Some(refusal), refusal.by),
+            Decision::Deny(refusal) => (Verdict::Denied, Some(refusal), refusal.by),
+        };
+        let decided = Decided {
+            verdict,
+            code: refusal.map_or("", |refusal: Refusal<'_>| refusal.code.as_str()),
+            policy: by.map_or("", |by| by.policy),
+            rule: by.map_or("", |by| by.rule),
+            policy_epoch: enforcement.epoch,
+            delegation_id,
+        };
+        let record = match sidecar.recorder.begin(&call, decided) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::error!(%error, "a tunnel is closed because it cannot be recorded");
+                return;
+            }
+        };
+        if verdict == Verdict::Denied {
+            // Undecrypted, there is no way to say why but to close; the record says it.
+            record.status(refusal.map_or(RefusalCode::NoRuleAllows, |refusal| refusal.code).status());
+            record.finish(Outcome::Refused);
+            return;
+        }
+        (record, Guard::of(&enforcement, verdict == Verdict::Observed))
+    };
+    let (record, guard) = admitted;
+    let outcome = match sidecar.upstreams.tunnel(&origin, &guard).await {
+        Ok((upstream, address)) => {
+            record.upstream(address);
+            splice::both_ways(stream, upstream, &record, sidecar.timeouts.idle).await
+        }
+        Err(error) => {
+            tracing::info!(%error, %origin, "a passed tunnel could not be opened");
+            record.status(error.refused().code.status());
+            Outcome::UpstreamFailed
+        }
+    };
+    record.finish(outcome);
+}
+
+fn inside(outer: &Arc<Connection>, entrance: Entrance) -> Arc<Connection> {
+    Arc::new(Connection {
+        sidecar: Arc::clone(&outer.sidecar),
+        entrance,
+        counted: Arc::clone(&outer.counted),
+    })
+}

@@ -1,0 +1,65 @@
+//! What the sidecar enforces now: one immutable snapshot, swapped whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use creto_authz::{AgentId, ChainVerifier, Scope, ScopeDigest};
+use creto_policy::PolicySet;
+
+/// Whether the agent may call at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AgentStanding {
+    Active,
+    Suspended,
+    Revoked,
+}
+
+/// A chain the sidecar holds, verified when it came.
+#[derive(Debug)]
+pub(crate) struct HeldChain {
+    pub(crate) scope: Scope,
+    pub(crate) expires_at_s: u64,
+    pub(crate) delegation_id: Vec<u8>,
+}
+
+/// A scope that chains may name by its digest.
+#[derive(Debug)]
+pub(crate) struct MintedScope {
+    pub(crate) scope: Scope,
+    pub(crate) delegation_id: Vec<u8>,
+}
+
+/// One bundle, compiled.
+#[derive(Debug)]
+pub(crate) struct Enforcement {
+    pub(crate) epoch: u64,
+    pub(crate) version: String,
+    pub(crate) standing: AgentStanding,
+    pub(crate) holder: AgentId,
+    /// None until a policy applies to the agent.
+    pub(crate) policy: Option<Arc<PolicySet>>,
+    pub(crate) chain: Option<HeldChain>,
+    pub(crate) scopes: HashMap<ScopeDigest, MintedScope>,
+    pub(crate) verifier: ChainVerifier,
+    pub(crate) revocation_epoch: u32,
+}
+
+/// The snapshot in force. Reading it is one atomic load.
+#[derive(Debug)]
+pub(crate) struct Enforced(ArcSwap<Enforcement>);
+
+impl Enforced {
+    pub(crate) fn new(first: Enforcement) -> Self {
+        Self(ArcSwap::from_pointee(first))
+    }
+
+    pub(crate) fn load(&self) -> Guard<Arc<Enforcement>> {
+        self.0.load()
+    }
+
+    /// Swaps; calls that began under the old snapshot keep it until they are admitted.
+    pub(crate) fn replace(&self, next: Enforcement) {
+        self.0.store(Arc::new(next));
+    }
+}

@@ -1,0 +1,153 @@
+//! capture, second half: which destination a request names, and whether its connection was opened for it.
+
+use std::sync::Arc;
+
+use creto_call::{Capture, NormalHost, RefusalCode, Scheme};
+use http::uri::PathAndQuery;
+use http::{Request, Version};
+
+use crate::capture::Entrance;
+use crate::enforcement::Enforcement;
+use crate::http::authority::Authority;
+use crate::http::refuse::Refused;
+use crate::upstream::Origin;
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination {
+    pub(crate) capture: Capture,
+    pub(crate) origin: Arc<Origin>,
+    /// Path and query for the upstream, where they are not the request's own.
+    pub(crate) target: Option<PathAndQuery>,
+}
+
+/// Reads the destination out of the request and its connection, which must agree.
+pub(crate) fn resolve<B>(
+    entrance: &Entrance,
+    enforcement: &Enforcement,
+    request: &Request<B>,
+) -> Result<Destination, Refused> {
+    match entrance {
+        Entrance::Open if request.uri().authority().is_some() && !is_own_http2(request) => absolute_form(request),
+        Entrance::Open => base_url(enforcement, request),
+        Entrance::Bound { capture, origin, mismatch } => {
+            if let Some(mismatch) = mismatch {
+                return Err(Refused::of(RefusalCode::DestinationMismatch, mismatch.as_ref()));
+            }
+            if let Some(named) = authority(request)? {
+                let port = named.port.unwrap_or(origin.scheme.default_port());
+                if named.host != origin.host || port != origin.port {
+                    return Err(mismatch_with(&named, &origin.to_string()));
+                }
+            }
+            Ok(Destination { capture: *capture, origin: Arc::clone(origin), target: None })
+        }
+        Entrance::Redirected { port } => {
+            let Some(named) = authority(request)? else {
+                return Err(Refused::of(RefusalCode::MalformedRequest, "the request names no host"));
+            };
+            if named.port.unwrap_or(Scheme::Http.default_port()) != *port {
+                return Err(mismatch_with(&named, &format!("port {port}")));
+            }
+            let origin = Origin { scheme: Scheme::Http, host: named.host, port: *port };
+            Ok(Destination { capture: Capture::Transparent, origin: Arc::new(origin), target: None })
+        }
+    }
+}
+
+/// HTTP/2 requests always carry an authority; on the sidecar's own address only `http` ones name an upstream when
+/// they were sent to a proxy, and clients do not speak HTTP/2 to proxies. So these are base-URL requests.
+fn is_own_http2<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_2
+}
+
+fn absolute_form<B>(request: &Request<B>) -> Result<Destination, Refused> {
+    let uri = request.uri();
+    if uri.scheme_str() != Some("http") {
+        return Err(Refused::of(
+            RefusalCode::NotSupported,
+            "an absolute target has the scheme http; use CONNECT for https",
+        ));
+    }
+    let written = uri.authority().map_or("", |authority| authority.as_str());
+    let named = parse(written)?;
+    let port = named.port.unwrap_or(Scheme::Http.default_port());
+    // RFC 9112 section 3.2.2 lets the target win; two destinations in one request are refused here.
+    if let Some(host) = request.headers().get(http::header::HOST) {
+        let host = parse(host.to_str().map_err(|_| unreadable_host())?)?;
+        if host.host != named.host || host.port.unwrap_or(Scheme::Http.default_port()) != port {
+            return Err(mismatch_with(&host, written));
+        }
+    }
+    let origin = Origin { scheme: Scheme::Http, host: named.host, port };
+    Ok(Destination { capture: Capture::AbsoluteForm, origin: Arc::new(origin), target: None })
+}
+
+fn base_url<B>(enforcement: &Enforcement, request: &Request<B>) -> Result<Destination, Refused> {
+    let path = request.uri().path();
+    // A route hands the rest of the path on: what climbs out of it would leave the route.
+    if path.split('/').any(is_dot_segment) {
+        return Err(Refused::of(RefusalCode::MalformedRequest, "the path of a route holds a dot segment"));
+    }
+    let Some(route) = enforcement.policy.as_ref().and_then(|policy| policy.route(path)) else {
+        return Err(Refused::of(RefusalCode::NoRoute, format!("no route begins {path:.64}")));
+    };
+    let host = NormalHost::parse(route.host)
+        .map_err(|error| Refused::of(RefusalCode::NoRoute, format!("the route's host: {error}")))?;
+    let mut target = String::with_capacity(route.base.len() + route.rest.len() + 1);
+    target.push_str(route.base);
+    target.push_str(route.rest);
+    if !target.starts_with('/') {
+        target.insert(0, '/');
+    }
+    if let Some(query) = request.uri().query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    let target = PathAndQuery::try_from(target)
+        .map_err(|_| Refused::of(RefusalCode::MalformedRequest, "the path does not fit behind the route"))?;
+    Ok(Destination {
+        capture: Capture::BaseUrl,
+        origin: Arc::new(Origin { scheme: route.scheme, host, port: route.port }),
+        target: Some(target),
+    })
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+/// The one authority of a request: `:authority` and `Host` agree where both are there.
+fn authority<B>(request: &Request<B>) -> Result<Option<Authority>, Refused> {
+    let from_target = request.uri().authority().map(|authority| parse(authority.as_str())).transpose()?;
+    let from_header = match request.headers().get(http::header::HOST) {
+        None => None,
+        Some(value) => Some(parse(value.to_str().map_err(|_| unreadable_host())?)?),
+    };
+    match (from_target, from_header) {
+        (Some(target), Some(header)) if target != header => {
+            Err(mismatch_with(&header, target.host.as_str()))
+        }
+        (Some(named), _) | (None, Some(named)) => Ok(Some(named)),
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse(text: &str) -> Result<Authority, Refused> {
+    Authority::parse(text).map_err(|error| {
+        Refused::of(RefusalCode::MalformedRequest, format!("the host {text:.80?} cannot be used: {error}"))
+    })
+}
+
+fn unreadable_host() -> Refused {
+    Refused::of(RefusalCode::MalformedRequest, "the Host header is not text")
+}
+
+fn mismatch_with(named: &Authority, opened: &str) -> Refused {
+    let port = named.port.map(|port| format!(":{port}")).unwrap_or_default();
+    Refused::of(
+        RefusalCode::DestinationMismatch,
+        format!("the request names {}{port}, its connection was opened for {opened}", named.host),
+    )
+}

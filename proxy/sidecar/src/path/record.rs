@@ -1,0 +1,208 @@
+//! record: a call is on the spool before anything of it leaves, and again when it has ended.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use creto_call::{Call, Kind};
+use creto_proto::v1;
+use creto_spool::{Spool, SpoolError};
+use parking_lot::Mutex;
+
+use crate::admin::metrics::Metrics;
+use crate::path::entry::{Begun, Ended};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The whole answer went to the agent.
+    Completed,
+    /// Refused by us.
+    Refused,
+    /// The upstream could not be reached, broke off or fell silent.
+    UpstreamFailed,
+    /// The agent left first.
+    ClientGone,
+}
+
+impl Outcome {
+    fn number(self) -> i32 {
+        match self {
+            Self::Completed => v1::Outcome::Completed as i32,
+            Self::Refused => v1::Outcome::Refused as i32,
+            Self::UpstreamFailed => v1::Outcome::UpstreamFailed as i32,
+            Self::ClientGone => v1::Outcome::ClientGone as i32,
+        }
+    }
+}
+
+/// What was decided, as the record keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided<'a> {
+    pub(crate) verdict: v1::Verdict,
+    pub(crate) code: &'a str,
+    pub(crate) policy: &'a str,
+    pub(crate) rule: &'a str,
+    pub(crate) policy_epoch: u64,
+    pub(crate) delegation_id: &'a [u8],
+}
+
+/// Opens records. One a sidecar.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    spool: Arc<Spool>,
+    metrics: Arc<Metrics>,
+    /// "<sidecar id>/<spool epoch>/": the front of every call id.
+    prefix: String,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(1024));
+}
+
+impl Recorder {
+    pub(crate) fn new(spool: Arc<Spool>, metrics: Arc<Metrics>, sidecar_id: &str) -> Arc<Self> {
+        let prefix = format!("{sidecar_id}/{:016x}/", spool.epoch());
+        Arc::new(Self { spool, metrics, prefix })
+    }
+
+    /// Puts the beginning of a call on the spool.
+    pub(crate) fn begin(self: &Arc<Self>, call: &Call<'_>, decided: Decided<'_>) -> Result<Arc<CallRecord>, SpoolError> {
+        let begun = Begun {
+            at_us: now_us(),
+            call,
+            verdict: decided.verdict as i32,
+            code: decided.code,
+            policy: decided.policy,
+            rule: decided.rule,
+            policy_epoch: decided.policy_epoch,
+            delegation_id: decided.delegation_id,
+        };
+        let sequence = SCRATCH.with_borrow_mut(|scratch| {
+            begun.encode(scratch);
+            self.spool.begin(scratch)
+        });
+        let sequence = match sequence {
+            Ok(sequence) => sequence,
+            Err(error) => {
+                self.metrics.unrecorded();
+                return Err(error);
+            }
+        };
+        self.metrics.begun(decided.verdict);
+        Ok(Arc::new(CallRecord {
+            recorder: Arc::clone(self),
+            sequence,
+            kind: call.kind,
+            started: Instant::now(),
+            status: AtomicU16::new(0),
+            request_bytes: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
+            upstream: Mutex::new(None),
+            ended: AtomicBool::new(false),
+        }))
+    }
+
+    /// Ends calls that an earlier run left open: the upstream may have acted on them.
+    pub(crate) fn end_ambiguous(&self, begun_sequence: u64) -> Result<(), SpoolError> {
+        self.end(&Ended {
+            begun_sequence,
+            at_us: now_us(),
+            outcome: v1::Outcome::Ambiguous as i32,
+            status: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            duration_us: 0,
+            upstream_address: "",
+        })
+    }
+
+    fn end(&self, ended: &Ended<'_>) -> Result<(), SpoolError> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            ended.encode(scratch);
+            self.spool.end(ended.begun_sequence, scratch)
+        })?;
+        Ok(())
+    }
+}
+
+/// The record of one call under way. Dropped without an end, it ends as [`Outcome::ClientGone`]: hyper drops what it
+/// was doing for an agent that left.
+#[derive(Debug)]
+pub(crate) struct CallRecord {
+    recorder: Arc<Recorder>,
+    sequence: u64,
+    kind: Kind,
+    started: Instant,
+    status: AtomicU16,
+    request_bytes: AtomicU64,
+    response_bytes: AtomicU64,
+    upstream: Mutex<Option<SocketAddr>>,
+    ended: AtomicBool,
+}
+
+impl CallRecord {
+    pub(crate) fn call_id(&self) -> String {
+        format!("{}{}", self.recorder.prefix, self.sequence)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.request_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn answered(&self, bytes: usize) {
+        self.response_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn status(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    pub(crate) fn upstream(&self, address: SocketAddr) {
+        *self.upstream.lock() = Some(address);
+    }
+
+    /// Ends the record; the first end counts.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let duration = self.started.elapsed();
+        let address = self.upstream.lock().map(|address| address.to_string()).unwrap_or_default();
+        let request_bytes = self.request_bytes.load(Ordering::Relaxed);
+        let response_bytes = self.response_bytes.load(Ordering::Relaxed);
+        let ended = Ended {
+            begun_sequence: self.sequence,
+            at_us: now_us(),
+            outcome: outcome.number(),
+            status: u32::from(self.status.load(Ordering::Relaxed)),
+            request_bytes,
+            response_bytes,
+            duration_us: duration.as_micros() as u64,
+            upstream_address: &address,
+        };
+        if let Err(error) = self.recorder.end(&ended) {
+            // Its room was set aside, so only a failing disk comes here; the next start ends the call as ambiguous.
+            tracing::error!(call_id = self.call_id(), %error, "the end of a call could not be recorded");
+            self.recorder.metrics.unrecorded();
+        }
+        self.recorder.metrics.ended(outcome, request_bytes, response_bytes, duration);
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        self.finish(Outcome::ClientGone);
+    }
+}
+
+/// Microseconds since the Unix epoch.
+fn now_us() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_micros() as i64
+}

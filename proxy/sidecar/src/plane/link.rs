@@ -1,0 +1,86 @@
+//! The sidecar's link to the control plane, as a service of the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use creto_client::{ConnectError, PlaneEndpoint, SidecarClient};
+use creto_spool::Spool;
+use parking_lot::Mutex;
+use pingora_core::server::ShutdownWatch;
+use pingora_core::services::background::BackgroundService;
+
+use crate::options::Options;
+use crate::plane::bundle::BundleReader;
+use crate::plane::{report, sync};
+use crate::sidecar::Sidecar;
+use crate::state::{Identity, Ready, Secrets, StateFolder};
+
+/// Longest time given to the last records at a stop.
+const LAST_FLUSH: Duration = Duration::from_millis(800);
+
+/// Keeps policy current and records moving.
+pub(crate) struct PlaneLink {
+    client: SidecarClient,
+    pub(crate) bundles: BundleReader,
+    pub(crate) state: StateFolder,
+    pub(crate) sidecar: Arc<Sidecar>,
+    spool: Arc<Spool>,
+    /// Taken when it is announced.
+    ready: Mutex<Option<Ready>>,
+}
+
+/// What a link is made from.
+pub(crate) struct LinkParts {
+    pub(crate) ca_pem: String,
+    pub(crate) identity: Identity,
+    pub(crate) secrets: Secrets,
+    pub(crate) bundles: BundleReader,
+    pub(crate) state: StateFolder,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) ready: Ready,
+}
+
+impl PlaneLink {
+    pub(crate) fn new(options: &Options, parts: LinkParts, sidecar: &Arc<Sidecar>) -> Result<Self, ConnectError> {
+        let endpoint = PlaneEndpoint { address: options.control_plane.clone(), ca_pem: parts.ca_pem };
+        let certificate = parts.identity.certificate_der();
+        Ok(Self {
+            client: SidecarClient::connect_when_used(&endpoint, &certificate, &parts.secrets.seed)?,
+            bundles: parts.bundles,
+            state: parts.state,
+            sidecar: Arc::clone(sidecar),
+            spool: parts.spool,
+            ready: Mutex::new(Some(parts.ready)),
+        })
+    }
+
+    /// Tells whoever started the sidecar where it listens; once, when there is a policy to go by.
+    pub(crate) fn announce(&self) {
+        if let Some(ready) = self.ready.lock().take()
+            && let Err(error) = self.state.announce(&ready)
+        {
+            tracing::error!(%error, "ready.json could not be written");
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for PlaneLink {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        if self.sidecar.enforced.load().epoch > 0 {
+            self.announce();
+        }
+        tokio::select! {
+            () = sync::run(self, &self.client) => {}
+            () = report::run(&self.sidecar, &self.spool, &self.client) => {}
+            () = report::sync(Arc::clone(&self.spool)) => {}
+            _ = shutdown.wait_for(|stop| *stop) => {}
+        }
+        self.sidecar.stopping.send_replace(true);
+        if let Err(error) = self.state.withdraw() {
+            tracing::warn!(%error, "ready.json could not be removed");
+        }
+        report::flush(&self.spool, &self.client, LAST_FLUSH).await;
+    }
+}
