@@ -1,2 +1,20 @@
-//! creto-client.
+//! Clients of the control plane's gRPC API, one a kind of caller.
+//!
+//! * [`enroll`] trades a single-use token for a sidecar's certificate.
+//! * [`SidecarClient`] speaks as a sidecar, by its client certificate.
+//! * [`OperatorClient`] speaks as an operator, by its bearer token.
+//!
+//! All pin the control plane's own certificate authority; no other is trusted.
 #![forbid(unsafe_code)]
+
+mod endpoint;
+mod enrollment;
+mod key;
+mod operator;
+mod sidecar;
+
+pub use endpoint::{CONNECT_TIMEOUT, ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint, REQUEST_TIMEOUT};
+pub use enrollment::{EnrollError, enroll};
+pub use key::{certificate_pem, ed25519_pkcs8_pem};
+pub use operator::{BearerToken, OperatorChannel, OperatorClient};
+pub use sidecar::SidecarClient;

@@ -57,9 +57,6 @@ pub enum StartError {
     /// The control plane does not take the sidecar.
     #[error(transparent)]
     Enroll(#[from] EnrollError),
-    /// The control plane's address or authority cannot be used.
-    #[error(transparent)]
-    Connect(#[from] creto_client::ConnectError),
     /// The bundle on disk does not verify.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -153,7 +150,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
         server.add_service(redirected);
     }
     let parts = LinkParts { ca_pem: control_plane_ca, identity, secrets, bundles, state, spool, ready };
-    let link = PlaneLink::new(&options, parts, &sidecar)?;
+    let link = PlaneLink::new(&options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);
     server.add_service(link);

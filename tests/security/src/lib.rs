@@ -1,2 +1,2 @@
-//! creto-test-security.
+//! Hostile agents and hostile upstreams against a real sidecar: see `tests/`.
 #![forbid(unsafe_code)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use creto_client::{ConnectError, PlaneEndpoint, SidecarClient};
+use creto_client::{PlaneEndpoint, SidecarClient};
 use creto_spool::Spool;
 use parking_lot::Mutex;
 use pingora_core::server::ShutdownWatch;
@@ -21,7 +21,9 @@ const LAST_FLUSH: Duration = Duration::from_millis(800);
 
 /// Keeps policy current and records moving.
 pub(crate) struct PlaneLink {
-    client: SidecarClient,
+    endpoint: PlaneEndpoint,
+    certificate: Vec<u8>,
+    secrets: Secrets,
     pub(crate) bundles: BundleReader,
     pub(crate) state: StateFolder,
     pub(crate) sidecar: Arc<Sidecar>,
@@ -42,17 +44,17 @@ pub(crate) struct LinkParts {
 }
 
 impl PlaneLink {
-    pub(crate) fn new(options: &Options, parts: LinkParts, sidecar: &Arc<Sidecar>) -> Result<Self, ConnectError> {
-        let endpoint = PlaneEndpoint { address: options.control_plane.clone(), ca_pem: parts.ca_pem };
-        let certificate = parts.identity.certificate_der();
-        Ok(Self {
-            client: SidecarClient::connect_when_used(&endpoint, &certificate, &parts.secrets.seed)?,
+    pub(crate) fn new(options: &Options, parts: LinkParts, sidecar: &Arc<Sidecar>) -> Self {
+        Self {
+            endpoint: PlaneEndpoint { address: options.control_plane.clone(), ca_pem: parts.ca_pem },
+            certificate: parts.identity.certificate_der(),
+            secrets: parts.secrets,
             bundles: parts.bundles,
             state: parts.state,
             sidecar: Arc::clone(sidecar),
             spool: parts.spool,
             ready: Mutex::new(Some(parts.ready)),
-        })
+        }
     }
 
     /// Tells whoever started the sidecar where it listens; once, when there is a policy to go by.
@@ -71,9 +73,18 @@ impl BackgroundService for PlaneLink {
         if self.sidecar.enforced.load().epoch > 0 {
             self.announce();
         }
+        // Made here, since it belongs to this service's runtime.
+        let client =
+            match SidecarClient::connect_when_used(&self.endpoint, &self.certificate, &self.secrets.seed) {
+                Ok(client) => client,
+                Err(error) => {
+                    tracing::error!(%error, "there is no way to the control plane; the last good policy stays");
+                    return;
+                }
+            };
         tokio::select! {
-            () = sync::run(self, &self.client) => {}
-            () = report::run(&self.sidecar, &self.spool, &self.client) => {}
+            () = sync::run(self, &client) => {}
+            () = report::run(&self.sidecar, &self.spool, &client) => {}
             () = report::sync(Arc::clone(&self.spool)) => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
@@ -81,6 +92,6 @@ impl BackgroundService for PlaneLink {
         if let Err(error) = self.state.withdraw() {
             tracing::warn!(%error, "ready.json could not be removed");
         }
-        report::flush(&self.spool, &self.client, LAST_FLUSH).await;
+        report::flush(&self.spool, &client, LAST_FLUSH).await;
     }
 }

@@ -1,0 +1,62 @@
+//! A policy document as people write it.
+
+use std::sync::Arc;
+
+use crate::{Problems, Route, Rule, Selector, read};
+
+/// What happens to calls that would be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// They are refused.
+    Enforce,
+    /// They are let through and recorded, when every document of the agent says so.
+    Observe,
+}
+
+/// A document that was read without a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub(crate) name: String,
+    pub(crate) mode: Mode,
+    pub(crate) selector: Selector,
+    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) routes: Vec<Arc<Route>>,
+}
+
+impl Document {
+    /// Reads a document. `file_name` is only shown in problems.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong with it, not only the first thing.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
+        read::document(file_name, text)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Enforce or observe.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    /// Its rules, in the order of the document.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.iter().map(|rule| &**rule)
+    }
+
+    /// Its base-URL routes.
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
+        self.routes.iter().map(|route| &**route)
+    }
+}

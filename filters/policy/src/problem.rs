@@ -1,0 +1,175 @@
+//! What is wrong with a document, shown where it stands.
+
+use std::{fmt, ops::Range};
+
+/// Most problems kept of one document; a last one says that there are more.
+const MAX_PROBLEMS: usize = 100;
+/// Most characters shown of a line.
+const MAX_SHOWN: usize = 160;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// Where, in bytes of the document.
+    pub span: Range<usize>,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What to do, if there is more to say.
+    pub help: Option<String>,
+}
+
+/// Everything that is wrong with a document, in the order in which it stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    file: String,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// The problems, first in the document first.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Shows every problem with its line, a caret and help, as rustc does; `color` adds ANSI colours.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let paint = if color { Paint::ANSI } else { Paint::NONE };
+        let mut out = String::new();
+        for problem in &self.problems {
+            render_one(&mut out, problem, &self.file, &self.text, &paint);
+        }
+        let count = self.problems.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        out.push_str(&format!("{}: {count} {noun}\n", self.file));
+        out
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+struct Paint {
+    error: &'static str,
+    frame: &'static str,
+    bold: &'static str,
+    end: &'static str,
+}
+
+impl Paint {
+    const NONE: Self = Self { error: "", frame: "", bold: "", end: "" };
+    const ANSI: Self = Self { error: "\x1b[1;31m", frame: "\x1b[1;34m", bold: "\x1b[1m", end: "\x1b[0m" };
+}
+
+fn render_one(out: &mut String, problem: &Problem, file: &str, text: &str, paint: &Paint) {
+    let Paint { error, frame, bold, end } = paint;
+    let number = problem.line.to_string();
+    let margin = " ".repeat(number.len());
+    let (line, from, length) = excerpt(problem, text);
+    let caret = "^".repeat(length);
+    let indent = " ".repeat(from);
+    let Problem { message, line: at_line, column, help, .. } = problem;
+    out.push_str(&format!("{error}error{end}{bold}: {message}{end}\n"));
+    out.push_str(&format!("{margin}{frame}-->{end} {file}:{at_line}:{column}\n"));
+    out.push_str(&format!("{margin} {frame}|{end}\n"));
+    out.push_str(&format!("{frame}{number} |{end} {line}\n"));
+    out.push_str(&format!("{margin} {frame}|{end} {indent}{error}{caret}{end}\n"));
+    if let Some(help) = help {
+        out.push_str(&format!("{margin} {frame}={end} {bold}help{end}: {help}\n"));
+    }
+    out.push('\n');
+}
+
+/// The part of the line to show, where its carets begin, and how many there are; in characters.
+fn excerpt(problem: &Problem, text: &str) -> (String, usize, usize) {
+    let line = text.lines().nth(problem.line - 1).unwrap_or_default();
+    let at = problem.column - 1;
+    let skip = at.saturating_sub(MAX_SHOWN / 2);
+    // One character stays one column: tabs and control characters become spaces.
+    let shown: String =
+        line.chars().skip(skip).take(MAX_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let room = shown.chars().count().saturating_sub(at - skip);
+    let wanted = text
+        .get(problem.span.clone())
+        .map_or(1, |part| part.lines().next().unwrap_or_default().chars().count());
+    (shown, at - skip, wanted.clamp(1, room.max(1)))
+}
+
+/// Collects problems while a document is read.
+pub(crate) struct Findings<'t> {
+    text: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Findings<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, lines, problems: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.push(span, message.into(), None);
+    }
+
+    pub(crate) fn add_help(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(span, message.into(), Some(help.into()));
+    }
+
+    /// Line of a byte, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn push(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        if self.problems.len() > MAX_PROBLEMS {
+            return;
+        }
+        let (message, help) = if self.problems.len() == MAX_PROBLEMS {
+            (
+                "there are more problems, which are not shown".to_owned(),
+                Some("correct those above first".to_owned()),
+            )
+        } else {
+            (message, help)
+        };
+        let start = floor(self.text, span.start);
+        let end = floor(self.text, span.end).max(start);
+        let line = self.line(start);
+        let begins = self.lines.get(line - 1).copied().unwrap_or(0);
+        let column = self.text.get(begins..start).map_or(1, |before| before.chars().count() + 1);
+        self.problems.push(Problem { message, span: start..end, line, column, help });
+    }
+
+    /// The problems for people, or nothing if there are none.
+    pub(crate) fn into_problems(mut self, file: &str) -> Problems {
+        self.problems.sort_by_key(|problem| problem.span.start);
+        Problems { file: file.to_owned(), text: self.text.to_owned(), problems: self.problems }
+    }
+}
+
+/// The nearest character boundary at or before a byte.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}

@@ -1,0 +1,67 @@
+//! Speaking as a sidecar.
+
+use creto_proto::v1::call_log_client::CallLogClient;
+use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
+use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use tonic::transport::{Channel, Identity};
+
+use crate::key::{certificate_pem, ed25519_pkcs8_pem};
+use crate::{ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint};
+
+/// All that a sidecar may ask of the control plane. Clones share one connection.
+#[derive(Clone, Debug)]
+pub struct SidecarClient {
+    channel: Channel,
+}
+
+impl SidecarClient {
+    /// Connects with the certificate got at enrolment (DER) and the seed of the key it was issued for.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; a certificate no longer known shows at the first call, as `UNAUTHENTICATED`.
+    pub async fn connect(
+        endpoint: &PlaneEndpoint,
+        certificate_der: &[u8],
+        seed: &[u8; 32],
+    ) -> Result<Self, ConnectError> {
+        let identity = Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
+        Ok(Self { channel: endpoint.dial(Some(identity)).await? })
+    }
+
+    /// As [`Self::connect`], but connects when it is first used, and again whenever the connection broke.
+    ///
+    /// # Errors
+    /// [`ConnectError`] for settings that do not load.
+    pub fn connect_when_used(
+        endpoint: &PlaneEndpoint,
+        certificate_der: &[u8],
+        seed: &[u8; 32],
+    ) -> Result<Self, ConnectError> {
+        let identity = Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
+        Ok(Self { channel: endpoint.dial_when_used(Some(identity))? })
+    }
+
+    /// The connection itself, for calls that bring their own encoding.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// The push stream.
+    #[must_use]
+    pub fn policy_sync(&self) -> PolicySyncClient<Channel> {
+        PolicySyncClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Reporting of calls.
+    #[must_use]
+    pub fn calls(&self) -> CallLogClient<Channel> {
+        CallLogClient::new(self.channel.clone()).max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Minting of narrower chains.
+    #[must_use]
+    pub fn delegations(&self) -> DelegationAuthorityClient<Channel> {
+        DelegationAuthorityClient::new(self.channel.clone())
+    }
+}
