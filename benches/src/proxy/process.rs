@@ -11,43 +11,21 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// A parent that only starts its worker: then the worker is what is measured.
-    worker: Option<u32>,
 }
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Outcome<Self> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Self { child, worker: None })
-    }
-
-    /// Measures the first child of the process, which must have come up.
-    pub(crate) fn measure_worker(&mut self) -> Outcome<()> {
-        let path = format!("/proc/{0}/task/{0}/children", self.child.id());
-        let children = std::fs::read_to_string(path)?;
-        self.worker = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
-        Ok(())
-    }
-
-    fn measured(&self) -> u32 {
-        self.worker.unwrap_or(self.child.id())
+        Ok(Self { child })
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.measured()
-    }
-
-    /// CPU time so far, user and system, all threads, seconds: from the scheduler, exact to the nanosecond.
-    pub(crate) fn cpu_seconds(&self) -> Outcome<f64> {
-        cpu_seconds(self.measured())
+        self.child.id()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(worker) = self.worker {
-            let _ = Command::new("kill").arg(worker.to_string()).status();
-        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,2 +1,27 @@
-//! creto-cli.
+//! The `creto` command: start things, run an agent, say who may call what, look at what went out.
+//!
+//! It speaks to the control plane over its API and starts the sidecar as a process of its own.
 #![forbid(unsafe_code)]
+
+mod agent_environment;
+mod commands;
+mod failure;
+mod guard;
+mod home;
+mod hosted;
+mod keys;
+mod operator;
+mod output;
+mod principals;
+mod scoped_policy;
+mod session;
+mod sidecar_process;
+mod signals;
+mod span;
+mod summary;
+mod trust;
+mod words;
+
+pub use commands::Cli;
+pub use failure::{Failure, Outcome, exit};
+pub use guard::become_child;

@@ -34,7 +34,9 @@ pub enum ConnectError {
         source: tonic::transport::Error,
     },
     /// No connection.
-    #[error("no connection to the control plane at {address} ({cause}): check that it runs and that its ca.pem is the one given")]
+    #[error(
+        "no connection to the control plane at {address} ({cause}): check that it runs and that its ca.pem is the one given"
+    )]
     Unreachable {
         /// Where.
         address: String,

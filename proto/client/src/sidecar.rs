@@ -24,7 +24,8 @@ impl SidecarClient {
         certificate_der: &[u8],
         seed: &[u8; 32],
     ) -> Result<Self, ConnectError> {
-        let identity = Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
+        let identity =
+            Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
         Ok(Self { channel: endpoint.dial(Some(identity)).await? })
     }
 
@@ -37,7 +38,8 @@ impl SidecarClient {
         certificate_der: &[u8],
         seed: &[u8; 32],
     ) -> Result<Self, ConnectError> {
-        let identity = Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
+        let identity =
+            Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
         Ok(Self { channel: endpoint.dial_when_used(Some(identity))? })
     }
 

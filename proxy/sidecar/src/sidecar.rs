@@ -1,5 +1,6 @@
 //! What the workers share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use creto_proxy_tls::Interception;
@@ -16,6 +17,8 @@ use crate::upstream::Upstreams;
 /// One sidecar.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
+    /// Where agents reach it: calls to this address are base-URL calls, however they are written.
+    pub(crate) address: SocketAddr,
     pub(crate) enforced: Enforced,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) upstreams: Upstreams,

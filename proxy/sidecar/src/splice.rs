@@ -1,5 +1,6 @@
 //! Bytes both ways until one side ends or both are silent.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ where
     let moved = AtomicU64::new(0);
     let out = pump(&mut from_agent, &mut to_upstream, &moved, |bytes| record.sent(bytes));
     let back = pump(&mut from_upstream, &mut to_agent, &moved, |bytes| record.answered(bytes));
+    // Whose fault an end is: of the side that broke, whether it was read from or written to.
+    let out = async { out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed)) };
+    let back = async { back.await.map_err(|broken| broken.outcome(Outcome::UpstreamFailed, Outcome::ClientGone)) };
     let watch = async {
         loop {
             let before = moved.load(Ordering::Relaxed);
@@ -33,25 +37,47 @@ where
     tokio::select! {
         ended = async { tokio::try_join!(out, back) } => match ended {
             Ok(_) => Outcome::Completed,
-            Err(_) => Outcome::UpstreamFailed,
+            Err(outcome) => outcome,
         },
         () = watch => Outcome::UpstreamFailed,
     }
 }
 
-async fn pump<R, W>(from: &mut R, to: &mut W, moved: &AtomicU64, count: impl Fn(usize)) -> std::io::Result<()>
+/// The side on which a direction broke.
+enum Broken {
+    Reading,
+    Writing,
+}
+
+impl Broken {
+    fn outcome(self, reading: Outcome, writing: Outcome) -> Outcome {
+        match self {
+            Self::Reading => reading,
+            Self::Writing => writing,
+        }
+    }
+}
+
+async fn pump<R, W>(from: &mut R, to: &mut W, moved: &AtomicU64, count: impl Fn(usize)) -> Result<(), Broken>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let mut buffer = vec![0; BUFFER];
     loop {
-        let got = from.read(&mut buffer).await?;
+        let got = match from.read(&mut buffer).await {
+            Ok(got) => got,
+            // TLS peers that close without saying so: many do, and what is inside has an end of its own.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+            Err(_) => return Err(Broken::Reading),
+        };
         if got == 0 {
-            return to.shutdown().await;
+            // The other side may have closed already: that ends this direction just as well.
+            let _ = to.shutdown().await;
+            return Ok(());
         }
-        to.write_all(&buffer[..got]).await?;
-        to.flush().await?;
+        to.write_all(&buffer[..got]).await.map_err(|_| Broken::Writing)?;
+        to.flush().await.map_err(|_| Broken::Writing)?;
         count(got);
         moved.fetch_add(got as u64, Ordering::Relaxed);
     }

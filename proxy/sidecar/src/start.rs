@@ -118,6 +118,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
     let dialer = Dialer::new(UpstreamTls::new(&options.upstream_ca, &provider)?, timeouts, own);
     let bundles = bundle::BundleReader::new(&identity, &secrets)?;
     let sidecar = Arc::new(Sidecar {
+        address: proxy.1,
         enforced: Enforced::new(bundles.from_disk(&state)?),
         recorder,
         upstreams: Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)),

@@ -1,2 +1,17 @@
-//! creto-test-clients.
+//! Real client programs, unmodified, through a real sidecar: TLS interception on, certificate checks on.
+//!
+//! The programs are in `programs/`; what they need is installed by `deploy/test-clients/install.sh`.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod git_server;
+mod installation;
+mod package_index;
+mod program;
+mod world;
+
+pub use git_server::GitServer;
+pub use installation::Installation;
+pub use package_index::PackageIndex;
+pub use program::{Program, Ran, node_program, python_program};
+pub use world::{Entry, World, http_calls};

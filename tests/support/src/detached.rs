@@ -12,7 +12,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use prost::Message as _;
 use tempfile::TempDir;
 
-use crate::programs::program;
+use crate::binaries::binary;
 
 /// What a detached sidecar starts with.
 #[derive(Clone, Debug)]
@@ -325,10 +325,11 @@ fn spooled(state: &Path) -> Vec<v1::CallEntry> {
 }
 
 async fn launch(folder: &Path, flags: &[String]) -> (Child, serde_json::Value) {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log file");
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log file");
     let ready_path = folder.join("state/ready.json");
     let _ = std::fs::remove_file(&ready_path);
-    let mut child = Command::new(program("creto-proxy"))
+    let mut child = Command::new(binary("creto-proxy"))
         .args(flags)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -337,7 +338,9 @@ async fn launch(folder: &Path, flags: &[String]) -> (Child, serde_json::Value) {
         .expect("creto-proxy starts");
     let start = Instant::now();
     loop {
-        if let Some(ready) = std::fs::read(&ready_path).ok().and_then(|json| serde_json::from_slice(&json).ok()) {
+        if let Some(ready) =
+            std::fs::read(&ready_path).ok().and_then(|json| serde_json::from_slice(&json).ok())
+        {
             return (child, ready);
         }
         let gone = child.try_wait().expect("a child to ask");

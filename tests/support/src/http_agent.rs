@@ -139,7 +139,10 @@ impl Answer {
     /// A header as text; empty if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> String {
-        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .unwrap_or_default()
     }
 
     /// The code of a refusal: of the `creto-refused` header, which must agree with the body's; empty if not refused.
@@ -280,7 +283,14 @@ impl HttpAgent {
             }
         };
         let broke = read.await.err().map(|e| e.to_string());
-        Ok(Err(Answer { status, version: Version::HTTP_11, headers, body: body.into(), trailers: None, broke }))
+        Ok(Err(Answer {
+            status,
+            version: Version::HTTP_11,
+            headers,
+            body: body.into(),
+            trailers: None,
+            broke,
+        }))
     }
 
     /// GET straight to an address, past the proxy port.
@@ -304,7 +314,8 @@ impl HttpAgent {
 
     /// Sends bytes inside a `CONNECT` tunnel, within TLS when `tls`; as [`HttpAgent::send_raw_to_close`].
     pub async fn send_raw_in_tunnel(&self, target: &str, tls: bool, bytes: &[u8]) -> (Vec<u8>, bool) {
-        let stream = self.tunnel(target).await.unwrap().unwrap_or_else(|refused| panic!("{}", refused.text()));
+        let stream =
+            self.tunnel(target).await.unwrap().unwrap_or_else(|refused| panic!("{}", refused.text()));
         if !tls {
             return raw_exchange(stream, bytes).await;
         }

@@ -22,6 +22,7 @@
 mod agent;
 mod authority;
 mod binaries;
+mod detached;
 mod environment;
 mod hosts;
 mod http_agent;
@@ -36,6 +37,7 @@ mod upstream;
 pub use agent::Agent;
 pub use authority::{Leaf, TestAuthority, client_tls, server_tls};
 pub use binaries::binary;
+pub use detached::{Detached, DetachedSidecar};
 pub use environment::{agent_environment, write_bundle};
 pub use hosts::{UPSTREAM_NAME, ensure_upstream_name};
 pub use http_agent::{Answer, HttpAgent, Trip, Way};
@@ -46,7 +48,8 @@ pub use process::ServerProcess;
 pub use raw_upstream::{RawConnection, RawUpstream};
 pub use sidecar::{Sidecar, SidecarBuilder};
 pub use upstream::{
-    BufferedRequest, BufferedResponse, Protocols, RecordedRequest, Upstream, UpstreamBuilder, pattern, pattern_sha256,
+    BufferedRequest, BufferedResponse, Protocols, RecordedRequest, Upstream, UpstreamBuilder, pattern,
+    pattern_sha256,
 };
 
 /// The gRPC service of the upstream, `creto.test.Echo`.

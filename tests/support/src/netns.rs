@@ -72,7 +72,8 @@ impl TestNetwork {
         // `ip netns exec` lays these over /etc.
         let folder = PathBuf::from("/etc/netns").join(&name);
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{host_side} {UPSTREAM_NAME}\n")).unwrap();
+        std::fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{host_side} {UPSTREAM_NAME}\n"))
+            .unwrap();
         std::fs::write(folder.join("resolv.conf"), "").unwrap();
         Self { handle, _number: lock }
     }
@@ -207,7 +208,8 @@ impl Drop for Inner {
 /// A number that no other running test has.
 fn free_number() -> (u8, File) {
     for number in 0..NETWORKS {
-        let file = File::create(std::env::temp_dir().join(format!("creto-test-network-{number}.lock"))).unwrap();
+        let file =
+            File::create(std::env::temp_dir().join(format!("creto-test-network-{number}.lock"))).unwrap();
         if file.try_lock().is_ok() {
             return (number, file);
         }

@@ -76,7 +76,8 @@ async fn launch(folder: &Path, listen: &str, builder: &PlaneBuilder) -> (ServerP
     arguments.extend(builder.arguments.iter().cloned());
     let program = binary("creto-control-plane");
     let log = folder.join("control-plane.log");
-    let mut process = ServerProcess::start("control plane", &[], &program, &arguments, &builder.environment, &log);
+    let mut process =
+        ServerProcess::start("control plane", &[], &program, &arguments, &builder.environment, &log);
     let address = eventually("the control plane writes control-plane.json", || {
         process.assert_running();
         let document = std::fs::read(&ready).ok();
@@ -187,7 +188,8 @@ impl Plane {
     /// Kills what runs and starts it again on the same data and port.
     pub async fn restart(&self) {
         self.kill9();
-        let (process, _) = launch(self.folder.path(), &format!("127.0.0.1:{}", self.port()), &self.builder).await;
+        let (process, _) =
+            launch(self.folder.path(), &format!("127.0.0.1:{}", self.port()), &self.builder).await;
         *self.process.lock() = process;
     }
 
@@ -368,7 +370,11 @@ impl Plane {
     }
 
     /// Waits until a call on record has begun and is as `wanted`.
-    pub async fn wait_for_call(&self, what: &str, wanted: impl Fn(&v1::CallRecord) -> bool) -> v1::CallRecord {
+    pub async fn wait_for_call(
+        &self,
+        what: &str,
+        wanted: impl Fn(&v1::CallRecord) -> bool,
+    ) -> v1::CallRecord {
         let wanted = &wanted;
         eventually(&format!("a call on record: {what}"), || async move {
             self.calls().await.into_iter().find(|call| call.begun.is_some() && wanted(call))
@@ -402,7 +408,10 @@ impl Plane {
                 .into_iter()
                 .filter(|sidecar| sidecar.connected)
                 .filter(|sidecar| {
-                    let old = before.iter().find(|(id, _)| *id == sidecar.sidecar_id).map_or(0, |(_, epoch)| *epoch);
+                    let old = before
+                        .iter()
+                        .find(|(id, _)| *id == sidecar.sidecar_id)
+                        .map_or(0, |(_, epoch)| *epoch);
                     let offered = sidecar.offered_epoch > old || waited > NO_CHANGE;
                     let answered =
                         sidecar.applied_epoch >= sidecar.offered_epoch || !sidecar.rejection.is_empty();
@@ -422,7 +431,13 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn signed_link(from: &Agent, to: &Agent, permissions: &[&str], not_before_s: u64, expires_at_s: u64) -> SignedLink {
+fn signed_link(
+    from: &Agent,
+    to: &Agent,
+    permissions: &[&str],
+    not_before_s: u64,
+    expires_at_s: u64,
+) -> SignedLink {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).unwrap();
     let mut permissions: Vec<String> = permissions.iter().map(|text| (*text).to_owned()).collect();

@@ -218,7 +218,9 @@ impl Sidecar {
                 process.assert_running();
             }
             let document = std::fs::read(&file).ok();
-            std::future::ready(document.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()))
+            std::future::ready(
+                document.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()),
+            )
         })
         .await;
         let text = |key: &str| ready[key].as_str().map(str::to_owned);

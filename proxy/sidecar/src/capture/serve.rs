@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use creto_proxy_tls::Protocol;
+use http::{Method, Request, Response, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,6 +14,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::capture::Connection;
+use crate::http::body::AnswerBody;
 use crate::path::recipe;
 
 /// Largest head of a request, bytes; more is answered with 431.
@@ -27,58 +30,65 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PING: Duration = Duration::from_secs(60);
 
 /// Serves one connection to its end. At shutdown the call under way is finished, no other is taken.
-pub(crate) async fn serve<S>(connection: Arc<Connection>, stream: S, protocol: Protocol, mut shutdown: ShutdownWatch)
+pub(crate) async fn serve<S>(connection: Arc<Connection>, stream: S, protocol: Protocol, shutdown: ShutdownWatch)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let head = connection.sidecar.timeouts.head;
-    let service = service_fn(move |request| {
-        let connection = Arc::clone(&connection);
-        async move { Ok::<_, Infallible>(recipe::run(connection, request).await) }
-    });
-    let io = TokioIo::new(stream);
     let ended = match protocol {
-        Protocol::Http1 => {
-            let mut serving = std::pin::pin!(
-                http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(head)
-                    .max_buf_size(HEAD)
-                    .max_headers(HEADERS)
-                    .serve_connection(io, service)
-                    .with_upgrades()
-            );
-            tokio::select! {
-                ended = serving.as_mut() => ended,
-                () = asked_to_stop(&mut shutdown) => {
-                    serving.as_mut().graceful_shutdown();
-                    serving.await
-                }
-            }
-        }
-        Protocol::Http2 => {
-            let mut serving = std::pin::pin!(
-                http2::Builder::new(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .keep_alive_interval(PING)
-                    .max_header_list_size(HEAD as u32)
-                    .max_concurrent_streams(STREAMS)
-                    .initial_stream_window_size(STREAM_WINDOW)
-                    .initial_connection_window_size(CONNECTION_WINDOW)
-                    .serve_connection(io, service)
-            );
-            tokio::select! {
-                ended = serving.as_mut() => ended,
-                () = asked_to_stop(&mut shutdown) => {
-                    serving.as_mut().graceful_shutdown();
-                    serving.await
-                }
-            }
-        }
+        Protocol::Http1 => http1(connection, stream, shutdown).await,
+        // Boxed, so that the many HTTP/1 connections do not carry room for HTTP/2's state.
+        Protocol::Http2 => Box::pin(http2(connection, stream, shutdown)).await,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection from the agent ended");
     }
+}
+
+async fn http1<S>(connection: Arc<Connection>, stream: S, mut shutdown: ShutdownWatch) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(connection.sidecar.timeouts.head)
+        .max_buf_size(HEAD)
+        .max_headers(HEADERS);
+    let calls = service_fn(move |request| answer(Arc::clone(&connection), request));
+    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), calls).with_upgrades());
+    tokio::select! {
+        ended = serving.as_mut() => return ended,
+        () = asked_to_stop(&mut shutdown) => serving.as_mut().graceful_shutdown(),
+    }
+    serving.await
+}
+
+async fn http2<S>(connection: Arc<Connection>, stream: S, mut shutdown: ShutdownWatch) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .max_header_list_size(HEAD as u32)
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    let calls = service_fn(move |request| answer(Arc::clone(&connection), request));
+    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), calls));
+    tokio::select! {
+        ended = serving.as_mut() => return ended,
+        () = asked_to_stop(&mut shutdown) => serving.as_mut().graceful_shutdown(),
+    }
+    serving.await
+}
+
+async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+    // hyper leaves the body of an answer to HEAD out over HTTP/1 only; over HTTP/2 it would break the stream.
+    let bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+    let response = recipe::run(connection, request).await;
+    Ok(if bare { response.map(AnswerBody::without_own) } else { response })
 }
 
 /// Waits for the stop, or for ever.

@@ -46,12 +46,12 @@ impl ServerApp for OpenEntrance {
         let Some(connection) = admit(&self.0, Entrance::Open, &mut stream).await else { return None };
         match first_bytes::look(&mut stream, self.0.timeouts.head).await? {
             Begins::Http1 => serve::serve(connection, stream, Protocol::Http1, shutdown.clone()).await,
-            Begins::Http2 => serve::serve(connection, stream, Protocol::Http2, shutdown.clone()).await,
+            Begins::Http2 => Box::pin(serve::serve(connection, stream, Protocol::Http2, shutdown.clone())).await,
             // TLS pointed at the sidecar itself (a hosts file, a rewritten address): the server name is the destination.
             Begins::Tls(_) => {
                 let named = Named::Bytes(None);
                 let opened = Opened { capture: Capture::Transparent, named, port: Scheme::Https.default_port() };
-                tunnel::run(connection, stream, opened).await;
+                Box::pin(tunnel::run(connection, stream, opened)).await;
             }
             Begins::BrokenTls => {}
         }

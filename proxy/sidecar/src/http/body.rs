@@ -36,6 +36,14 @@ impl AnswerBody {
         Self::Own(Full::new(bytes))
     }
 
+    /// Without bytes of our own; an upstream's answer stays as it is.
+    pub(crate) fn without_own(self) -> Self {
+        match self {
+            Self::Own(_) => Self::empty(),
+            upstream @ Self::Upstream(_) => upstream,
+        }
+    }
+
     pub(crate) fn empty() -> Self {
         Self::Own(Full::default())
     }

@@ -25,6 +25,8 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
             .filter_map(|token| token.trim().parse().ok())
             // A client must not be able to remove what the destination is told apart by.
             .filter(|name| *name != http::header::HOST && *name != http::header::CONTENT_LENGTH)
+            // Always named here where it is sent; it is judged below.
+            .filter(|name| *name != TE)
             .collect();
         for name in named {
             headers.remove(name);
@@ -53,7 +55,7 @@ mod tests {
     fn what_belongs_to_one_connection_is_not_passed_on() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
-            ("connection", "close, X-Private"),
+            ("connection", "close, X-Private, TE"),
             ("x-private", "1"),
             ("keep-alive", "timeout=5"),
             ("proxy-authorization", "Basic eDp5"),

@@ -18,8 +18,10 @@ pub(crate) enum Malformed {
     OldChunked,
     #[error("the target is not a path that begins with a slash")]
     Target,
-    #[error("the target holds user information or a fragment")]
-    TargetParts,
+    #[error("the target holds user information")]
+    UserInfo,
+    #[error("the path holds a dot segment: where it leads depends on who resolves it; send it resolved")]
+    DotSegment,
 }
 
 /// Checks a request as hyper gives it.
@@ -54,11 +56,29 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Malformed> {
         if !star && !path.starts_with('/') {
             return Err(Malformed::Target);
         }
+        if has_dot_segment(path) {
+            return Err(Malformed::DotSegment);
+        }
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(Malformed::TargetParts);
+            return Err(Malformed::UserInfo);
         }
     }
     Ok(())
+}
+
+/// Whether a segment is `.` or `..`, with dots as they are or as `%2e`.
+fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let mut rest = segment;
+        let mut dots = 0;
+        while let Some(after) = rest.strip_prefix('.').or_else(|| {
+            rest.get(..3).filter(|head| head.eq_ignore_ascii_case("%2e")).map(|_| &rest[3..])
+        }) {
+            rest = after;
+            dots += 1;
+        }
+        rest.is_empty() && (1..=2).contains(&dots)
+    })
 }
 
 #[cfg(test)]
@@ -90,6 +110,16 @@ mod tests {
             (Version::HTTP_10, &[][..], Ok(())),
         ] {
             assert_eq!(check(&request(version, headers)), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_seen_however_they_are_written() {
+        for path in ["/a/../b", "/..", "/a/.", "/a/%2e%2E/b", "/.%2e/", "/./a"] {
+            assert!(has_dot_segment(path), "{path}");
+        }
+        for path in ["/", "/a..b", "/...", "/.well-known/x", "/a/.../b", "/%2e%2e%2e", "//"] {
+            assert!(!has_dot_segment(path), "{path}");
         }
     }
 }

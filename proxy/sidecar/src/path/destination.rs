@@ -1,12 +1,13 @@
 //! capture, second half: which destination a request names, and whether its connection was opened for it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use creto_call::{Capture, NormalHost, RefusalCode, Scheme};
 use http::uri::PathAndQuery;
 use http::{Request, Version};
 
-use crate::capture::Entrance;
+use crate::capture::{Connection, Entrance};
 use crate::enforcement::Enforcement;
 use crate::http::authority::Authority;
 use crate::http::refuse::Refused;
@@ -23,13 +24,22 @@ pub(crate) struct Destination {
 
 /// Reads the destination out of the request and its connection, which must agree.
 pub(crate) fn resolve<B>(
-    entrance: &Entrance,
+    connection: &Connection,
     enforcement: &Enforcement,
     request: &Request<B>,
 ) -> Result<Destination, Refused> {
-    match entrance {
-        Entrance::Open if request.uri().authority().is_some() && !is_own_http2(request) => absolute_form(request),
-        Entrance::Open => base_url(enforcement, request),
+    match &connection.entrance {
+        Entrance::Open if request.uri().authority().is_none() || is_own_http2(request) => {
+            base_url(enforcement, request)
+        }
+        Entrance::Open => {
+            let destination = absolute_form(request)?;
+            // An agent with both a proxy and a base URL set asks the proxy for the proxy's own address.
+            if is_own_address(&destination.origin, connection.sidecar.address) {
+                return base_url(enforcement, request);
+            }
+            Ok(destination)
+        }
         Entrance::Bound { capture, origin, mismatch } => {
             if let Some(mismatch) = mismatch {
                 return Err(Refused::of(RefusalCode::DestinationMismatch, mismatch.as_ref()));
@@ -61,6 +71,14 @@ fn is_own_http2<B>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_2
 }
 
+fn is_own_address(origin: &Origin, own: SocketAddr) -> bool {
+    let same_host = match origin.host.ip() {
+        Some(ip) => ip == own.ip(),
+        None => origin.host.as_str() == "localhost" && own.ip().is_loopback(),
+    };
+    same_host && origin.port == own.port()
+}
+
 fn absolute_form<B>(request: &Request<B>) -> Result<Destination, Refused> {
     let uri = request.uri();
     if uri.scheme_str() != Some("http") {
@@ -85,10 +103,6 @@ fn absolute_form<B>(request: &Request<B>) -> Result<Destination, Refused> {
 
 fn base_url<B>(enforcement: &Enforcement, request: &Request<B>) -> Result<Destination, Refused> {
     let path = request.uri().path();
-    // A route hands the rest of the path on: what climbs out of it would leave the route.
-    if path.split('/').any(is_dot_segment) {
-        return Err(Refused::of(RefusalCode::MalformedRequest, "the path of a route holds a dot segment"));
-    }
     let Some(route) = enforcement.policy.as_ref().and_then(|policy| policy.route(path)) else {
         return Err(Refused::of(RefusalCode::NoRoute, format!("no route begins {path:.64}")));
     };
@@ -111,11 +125,6 @@ fn base_url<B>(enforcement: &Enforcement, request: &Request<B>) -> Result<Destin
         origin: Arc::new(Origin { scheme: route.scheme, host, port: route.port }),
         target: Some(target),
     })
-}
-
-fn is_dot_segment(segment: &str) -> bool {
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    plain == "." || plain == ".."
 }
 
 /// The one authority of a request: `:authority` and `Host` agree where both are there.

@@ -47,7 +47,7 @@ fn admit(connection: &Connection, request: &Request<Incoming>) -> Result<Admitte
     // capture: first, since a request that can be read in two ways has no facts to decide on.
     let captured = strict::check(request)
         .map_err(|malformed| Refused::of(RefusalCode::MalformedRequest, malformed.to_string()))
-        .and_then(|()| destination::resolve(&connection.entrance, &enforcement, request));
+        .and_then(|()| destination::resolve(connection, &enforcement, request));
     let destination = match captured {
         Ok(destination) => destination,
         Err(refused) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
@@ -16,8 +16,8 @@ use super::{grpc, websocket};
 
 /// `creto` compressed with gzip.
 const GZIP: &[u8] = &[
-    0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0x02, 0x03, 0x4b, 0x2e, 0x4a, 0x2d, 0xc9, 0x07, 0, 0x67, 0x5b, 0xc4, 0x01, 0x05,
-    0, 0, 0,
+    0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0x02, 0x03, 0x4b, 0x2e, 0x4a, 0x2d, 0xc9, 0x07, 0, 0x67, 0x5b, 0xc4,
+    0x01, 0x05, 0, 0, 0,
 ];
 
 pub(super) async fn answer(
@@ -33,7 +33,12 @@ pub(super) async fn answer(
     let recorded = recorded(&request, &facts);
     shared.records.add(recorded.clone());
     let under_way = shared.records.request_begins();
-    let response = routed(request, &path, &shared, &facts, recorded).await;
+    // hyper leaves the body of an answer to HEAD out over HTTP/1 only.
+    let bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+    let mut response = routed(request, &path, &shared, &facts, recorded).await;
+    if bare {
+        response = response.map(|_| full(""));
+    }
     keep_counting(response, under_way)
 }
 
@@ -60,7 +65,9 @@ async fn routed(
             let length = rest.parse().unwrap_or(0);
             let mut response = Response::new(stream_body::pattern_body(length));
             response.headers_mut().insert("content-length", HeaderValue::from(length));
-            response.headers_mut().insert("content-type", HeaderValue::from_static("application/octet-stream"));
+            response
+                .headers_mut()
+                .insert("content-type", HeaderValue::from_static("application/octet-stream"));
             response
         }
         "chunked" => {
@@ -90,7 +97,9 @@ async fn routed(
             with_header(response, "proxy-authenticate", "Basic realm=\"not for the agent\"")
         }
         "stall" => std::future::pending().await,
-        "stall-body" => with_header(Response::new(stream_body::then_silence(b"hello")), "content-length", "100"),
+        "stall-body" => {
+            with_header(Response::new(stream_body::then_silence(b"hello")), "content-length", "100")
+        }
         "slow-headers" => {
             let head = b"HTTP/1.1 200 OK\r\nx-slow: yes\r\ncontent-length: 4\r\n\r\nslow";
             let pieces = head.iter().map(|byte| vec![*byte]).collect();
@@ -103,7 +112,8 @@ async fn routed(
             std::future::pending().await
         }
         "garbage" => {
-            break_in(facts, vec![b"\x16\x00\xff\xfeSSH-2.0-not HTTP\0\r\n\r\n".to_vec()], Duration::ZERO).await
+            break_in(facts, vec![b"\x16\x00\xff\xfeSSH-2.0-not HTTP\0\r\n\r\n".to_vec()], Duration::ZERO)
+                .await
         }
         "close" => break_in(facts, Vec::new(), Duration::ZERO).await,
         "ws" => websocket::answer(request),
@@ -130,7 +140,8 @@ async fn echo(request: Request<Incoming>, recorded: RecordedRequest) -> Response
             }
         }
     }
-    let headers: Vec<_> = recorded.headers.iter().map(|(name, value)| serde_json::json!([name, value])).collect();
+    let headers: Vec<_> =
+        recorded.headers.iter().map(|(name, value)| serde_json::json!([name, value])).collect();
     let document = serde_json::json!({
         "method": recorded.method,
         "path": recorded.path,
@@ -212,7 +223,9 @@ fn recorded(request: &Request<Incoming>, facts: &ConnectionFacts) -> RecordedReq
     let headers: Vec<_> = request
         .headers()
         .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().escape_ascii().to_string().replace("\\\"", "\"")))
+        .map(|(name, value)| {
+            (name.to_string(), value.as_bytes().escape_ascii().to_string().replace("\\\"", "\""))
+        })
         .collect();
     let authority = request
         .uri()

@@ -19,8 +19,9 @@ type Answers = Pin<Box<dyn Stream<Item = Result<EchoResponse, Status>> + Send>>;
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 pub(super) async fn answer(request: http::Request<Incoming>) -> http::Response<Body> {
-    let mut service =
-        EchoServer::new(EchoService).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+    let mut service = EchoServer::new(EchoService)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
     match service.call(request).await {
         Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
         Err(never) => match never {},

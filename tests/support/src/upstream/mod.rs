@@ -285,7 +285,7 @@ impl Upstream {
         self.records.connections()
     }
 
-    /// How many TCP connections are open.
+    /// How many TCP connections are open, those upgraded to WebSocket excepted.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.records.open_connections()

@@ -1,0 +1,88 @@
+//! The commands, one a file.
+
+pub(crate) mod agents;
+pub(crate) mod calls;
+pub(crate) mod delegate;
+pub(crate) mod doctor;
+pub(crate) mod policy;
+pub(crate) mod run;
+pub(crate) mod sidecars;
+pub(crate) mod up;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Outcome;
+use crate::session::{Common, Session};
+
+/// Most things that a list shows.
+pub(crate) const LONGEST_LIST: usize = 100_000;
+
+/// The sidecar for AI agents: who may call what, and what went out.
+#[derive(Debug, Parser)]
+#[command(
+    name = "creto",
+    version,
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong; `creto run` gives its \
+                  command's own code (128 + n for signal n), or 125 not started, 126 not executable, 127 not found."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, clippy::large_enum_variant)]
+pub(crate) enum Command {
+    /// Start the control plane, and with --agent a sidecar, until a signal comes.
+    Up(up::UpArgs),
+    /// Run a command, unmodified, under a sidecar of its own.
+    Run(run::RunArgs),
+    /// Who the agents are.
+    #[command(subcommand)]
+    Agents(agents::AgentsCommand),
+    /// Hand permissions from one principal to another.
+    Delegate(delegate::DelegateArgs),
+    /// What was handed on.
+    #[command(subcommand)]
+    Delegations(delegate::DelegationsCommand),
+    /// What agents may call.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// What went out, what was refused, and why.
+    Calls(calls::CallsArgs),
+    /// The sidecars and whether they enforce what they were offered.
+    Sidecars,
+    /// Check this machine and what runs.
+    Doctor,
+}
+
+impl Cli {
+    /// Whether results and failures are printed as JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.common.json
+    }
+
+    /// Does what was asked; gives the exit code.
+    ///
+    /// # Errors
+    /// As the command.
+    pub async fn execute(self) -> Outcome<u8> {
+        let session = Session::new(self.common)?;
+        match self.command {
+            Command::Up(args) => up::run(&session, args).await?,
+            Command::Run(args) => return run::run(&session, args).await,
+            Command::Agents(command) => agents::run(&session, command).await?,
+            Command::Delegate(args) => delegate::run(&session, args).await?,
+            Command::Delegations(command) => delegate::manage(&session, command).await?,
+            Command::Policy(command) => policy::run(&session, command).await?,
+            Command::Calls(args) => calls::run(&session, args).await?,
+            Command::Sidecars => sidecars::run(&session).await?,
+            Command::Doctor => doctor::run(&session).await?,
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,250 @@
+//! The API's values as words, for tables, JSON and the command line.
+
+use clap::ValueEnum;
+use creto_proto::v1;
+use serde_json::{Value, json};
+
+use crate::output::moment;
+
+/// Service tier of an agent.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub(crate) enum Tier {
+    Basic,
+    Standard,
+    Premium,
+}
+
+impl From<Tier> for v1::Tier {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Basic => Self::Basic,
+            Tier::Standard => Self::Standard,
+            Tier::Premium => Self::Premium,
+        }
+    }
+}
+
+/// Trust level of an agent; `suspend` sets the third.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub(crate) enum Trust {
+    Trusted,
+    Untrusted,
+}
+
+impl From<Trust> for v1::TrustLevel {
+    fn from(trust: Trust) -> Self {
+        match trust {
+            Trust::Trusted => Self::Trusted,
+            Trust::Untrusted => Self::Untrusted,
+        }
+    }
+}
+
+/// What was decided of a call.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub(crate) enum Verdict {
+    Allowed,
+    Denied,
+    Observed,
+}
+
+impl From<Verdict> for v1::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Allowed => Self::Allowed,
+            Verdict::Denied => Self::Denied,
+            Verdict::Observed => Self::Observed,
+        }
+    }
+}
+
+/// The word of an API value: `TIER_BASIC` of `TIER_` becomes `basic`.
+fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', "-")
+}
+
+/// Name of a tier.
+#[must_use]
+pub(crate) fn tier(agent: &v1::Agent) -> String {
+    word(agent.tier().as_str_name(), "TIER_")
+}
+
+/// Name of a trust level.
+#[must_use]
+pub(crate) fn trust(agent: &v1::Agent) -> String {
+    word(agent.trust_level().as_str_name(), "TRUST_LEVEL_")
+}
+
+/// Name of an agent's state.
+#[must_use]
+pub(crate) fn state(agent: &v1::Agent) -> String {
+    word(agent.state().as_str_name(), "AGENT_STATE_")
+}
+
+/// An agent as JSON.
+#[must_use]
+pub(crate) fn agent(agent: &v1::Agent) -> Value {
+    json!({
+        "namespace": agent.namespace,
+        "name": agent.name,
+        "agent_id": hex::encode(&agent.agent_id),
+        "public_key": hex::encode(&agent.public_key),
+        "tier": tier(agent),
+        "trust": trust(agent),
+        "state": state(agent),
+        "labels": agent.labels,
+        "root": agent.root,
+        "created_at": moment(agent.created_at_ms),
+        "updated_at": moment(agent.updated_at_ms),
+    })
+}
+
+/// A delegation as JSON.
+#[must_use]
+pub(crate) fn delegation(delegation: &v1::Delegation) -> Value {
+    let links: Vec<Value> = delegation
+        .links
+        .iter()
+        .map(|link| {
+            json!({
+                "delegator_id": hex::encode(&link.delegator_id),
+                "agent_id": hex::encode(&link.agent_id),
+                "permissions": link.permissions,
+                "audience": link.audience,
+                "not_before": seconds(link.not_before_s),
+                "expires_at": seconds(link.expires_at_s),
+            })
+        })
+        .collect();
+    json!({
+        "namespace": delegation.namespace,
+        "delegation_id": hex::encode(&delegation.delegation_id),
+        "revoked": delegation.revoked,
+        "created_at": moment(delegation.created_at_ms),
+        "links": links,
+    })
+}
+
+/// A time in seconds since the Unix epoch, as RFC 3339.
+#[must_use]
+pub(crate) fn seconds(at_s: u64) -> String {
+    moment(i64::try_from(at_s).unwrap_or(i64::MAX).saturating_mul(1000))
+}
+
+/// A policy as JSON.
+#[must_use]
+pub(crate) fn policy(policy: &v1::Policy) -> Value {
+    json!({
+        "namespace": policy.namespace,
+        "name": policy.name,
+        "version": policy.version,
+        "revision": policy.revision,
+        "updated_at": moment(policy.updated_at_ms),
+        "document": policy.document,
+    })
+}
+
+/// A sidecar as JSON.
+#[must_use]
+pub(crate) fn sidecar(sidecar: &v1::SidecarStatus) -> Value {
+    json!({
+        "sidecar_id": sidecar.sidecar_id,
+        "agent": sidecar.agent_name,
+        "connected": sidecar.connected,
+        "state": sidecar_state(sidecar),
+        "offered_epoch": sidecar.offered_epoch,
+        "applied_epoch": sidecar.applied_epoch,
+        "rejection": sidecar.rejection,
+        "last_seen": moment(sidecar.last_seen_ms),
+    })
+}
+
+/// Whether a sidecar enforces what it was offered last.
+#[must_use]
+pub(crate) fn sidecar_state(sidecar: &v1::SidecarStatus) -> &'static str {
+    if !sidecar.rejection.is_empty() {
+        "rejected"
+    } else if !sidecar.connected {
+        "away"
+    } else if sidecar.applied_epoch == sidecar.offered_epoch {
+        "synced"
+    } else {
+        "pending"
+    }
+}
+
+/// Verdict of a call.
+#[must_use]
+pub(crate) fn verdict(begun: &v1::CallBegun) -> String {
+    word(begun.verdict().as_str_name(), "VERDICT_")
+}
+
+/// Outcome of a call; open while it has not ended.
+#[must_use]
+pub(crate) fn outcome(call: &v1::CallRecord) -> String {
+    call.ended
+        .as_ref()
+        .map_or_else(|| "open".to_owned(), |ended| word(ended.outcome().as_str_name(), "OUTCOME_"))
+}
+
+/// `scheme://host:port/path`, the port left out when it is the scheme's own.
+#[must_use]
+pub(crate) fn target(begun: &v1::CallBegun) -> String {
+    let own = matches!((begun.scheme.as_str(), begun.port), ("https", 443) | ("http", 80));
+    let host = if begun.host.contains(':') { format!("[{}]", begun.host) } else { begun.host.clone() };
+    let port = if own { String::new() } else { format!(":{}", begun.port) };
+    format!("{}://{host}{port}{}", begun.scheme, begun.path)
+}
+
+/// A call as JSON.
+#[must_use]
+pub(crate) fn call(call: &v1::CallRecord) -> Value {
+    let begun = call.begun.clone().unwrap_or_default();
+    let ended = call.ended.as_ref();
+    json!({
+        "call_id": call.call_id,
+        "namespace": call.namespace,
+        "agent": call.agent_name,
+        "sidecar_id": call.sidecar_id,
+        "at": moment(begun.at_us / 1000),
+        "at_us": begun.at_us,
+        "capture": word(begun.capture().as_str_name(), "CAPTURE_MODE_"),
+        "kind": begun.kind,
+        "scheme": begun.scheme,
+        "method": begun.method,
+        "host": begun.host,
+        "port": begun.port,
+        "path": begun.path,
+        "verdict": verdict(&begun),
+        "code": begun.code,
+        "policy": begun.policy,
+        "rule": begun.rule,
+        "outcome": outcome(call),
+        "status": ended.map(|ended| ended.status),
+        "request_bytes": ended.map(|ended| ended.request_bytes),
+        "response_bytes": ended.map(|ended| ended.response_bytes),
+        "duration_us": ended.map(|ended| ended.duration_us),
+        "upstream_address": ended.map(|ended| ended.upstream_address.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_api_read_as_plain_words() {
+        assert_eq!(word("OUTCOME_CLIENT_GONE", "OUTCOME_"), "client-gone");
+        let begun = v1::CallBegun {
+            scheme: "https".into(),
+            host: "::1".into(),
+            port: 8443,
+            path: "/a".into(),
+            ..Default::default()
+        };
+        assert_eq!(target(&begun), "https://[::1]:8443/a");
+    }
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the real programs that tests/clients runs, under ${CRETO_CACHE:-$HOME/.cache/creto}/clients:
+#   venv/          Python with the packages of requirements.txt
+#   stubs/         gRPC stubs of the test upstream's service
+#   node_modules/  the packages of package-lock.json, Node 24 among them
+# Idempotent: does nothing when what is there was made from the same files. Prints the folder.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+proto=$here/../../tests/support/proto
+place=${CRETO_CACHE:-$HOME/.cache/creto}/clients
+mkdir -p "$place"
+exec 9>"$place/.lock"
+flock 9
+
+want=$(cat "$here/requirements.txt" "$here/package.json" "$here/package-lock.json" "$proto/echo.proto" \
+    "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$place/installed" 2>/dev/null || true)" = "$want" ]; then
+    echo "$place"
+    exit 0
+fi
+for program in python3 node npm curl git; do
+    command -v "$program" >/dev/null || { echo "missing: $program (deploy/setup.sh installs it)" >&2; exit 1; }
+done
+rm -f "$place/installed"
+
+rm -rf "$place/venv" "$place/stubs"
+python3 -m venv "$place/venv"
+"$place/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
+mkdir -p "$place/stubs"
+"$place/venv/bin/python" -m grpc_tools.protoc -I "$proto" --python_out="$place/stubs" \
+    --grpc_python_out="$place/stubs" "$proto/echo.proto"
+
+cp "$here/package.json" "$here/package-lock.json" "$place/"
+npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts >&2
+"$place"/node_modules/node-linux-*/bin/node --version >/dev/null
+
+echo "$want" >"$place/installed"
+echo "$place"
