@@ -1,2 +1,24 @@
-//! creto-control-plane.
+//! The control plane: the products wired to one gRPC endpoint, and nothing in that is not asked who it is.
+//!
+//! Every call passes the guard first: which callers an RPC takes stands in one table ([`ACCESS`]). The program
+//! `creto-control-plane` and everything that runs a control plane inside itself start it with
+//! [`ControlPlane::start`].
 #![forbid(unsafe_code)]
+
+mod access;
+mod arguments;
+mod caller;
+mod confine;
+mod data_folder;
+mod guard;
+mod options;
+mod plane;
+mod services;
+mod start_error;
+mod status;
+
+pub use access::{ACCESS, Access, access_to};
+pub use arguments::{Arguments, LogFormat};
+pub use options::Options;
+pub use plane::{ControlPlane, Running, SHUTDOWN_GRACE};
+pub use start_error::StartError;

@@ -9,7 +9,7 @@ pub(crate) mod ways_in;
 use std::sync::Arc;
 
 use creto_call::{Call, Capture, Kind, Scheme};
-use http::Request;
+use http::{Request, Version};
 
 use crate::admin::metrics::Metrics;
 use crate::sidecar::Sidecar;
@@ -48,7 +48,10 @@ impl Entrance {
             Self::Redirected { port } => (Scheme::Http, "", *port),
         };
         let capture = match self {
-            Self::Open if request.uri().authority().is_some() => Capture::AbsoluteForm,
+            // An HTTP/2 request always carries an authority; to a sidecar it is a base-URL call.
+            Self::Open if request.uri().authority().is_some() && request.version() != Version::HTTP_2 => {
+                Capture::AbsoluteForm
+            }
             other => other.capture(),
         };
         let method = request.method().as_str();

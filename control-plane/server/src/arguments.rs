@@ -1,0 +1,50 @@
+//! The command line of `creto-control-plane`. Every flag is an environment variable too.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use creto_policy_store::DEFAULT_MAX_STREAMS;
+
+use crate::Options;
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Creto's control plane: identity, policy and records of calls, for sidecars and operators.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "creto-control-plane", version)]
+pub struct Arguments {
+    /// Folder of all it keeps; made at the first start.
+    #[arg(long, env = "CRETO_DATA")]
+    pub data: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "CRETO_LISTEN", default_value = "127.0.0.1:8443")]
+    pub listen: SocketAddr,
+    /// Names or addresses the server certificate is for, beside the loopback ones.
+    #[arg(long, env = "CRETO_ADVERTISE", value_delimiter = ',')]
+    pub advertise: Vec<String>,
+    /// Most push streams open at once.
+    #[arg(long, env = "CRETO_MAX_STREAMS", default_value_t = DEFAULT_MAX_STREAMS)]
+    pub max_streams: usize,
+    /// How the log is written to standard error.
+    #[arg(long, env = "CRETO_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+impl From<Arguments> for Options {
+    fn from(arguments: Arguments) -> Self {
+        Self {
+            data: arguments.data,
+            listen: arguments.listen,
+            advertise: arguments.advertise,
+            max_streams: arguments.max_streams,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Who calls: an operator by bearer token, a sidecar by client certificate.
+
+use creto_identity::{SecretToken, fingerprint};
+use creto_policy_store::SidecarIdentity;
+use creto_store::{Store, StoreError};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// Whoever passed the guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// An operator.
+    Operator(Operator),
+    /// A sidecar.
+    Sidecar(SidecarIdentity),
+}
+
+/// An operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operator {
+    /// Its own namespace.
+    pub(crate) namespace: String,
+    /// All namespaces.
+    pub(crate) admin: bool,
+    /// SHA-256 of its token, by which long streams look again whether it still holds.
+    pub(crate) digest: [u8; 32],
+}
+
+/// The operator whose token the call carries.
+pub(crate) async fn operator(store: &dyn Store, headers: &HeaderMap) -> Result<Option<Operator>, StoreError> {
+    let Some(token) = bearer(headers) else { return Ok(None) };
+    // The lookup is by digest: how long it takes says nothing of the token.
+    let found = store.operator_token(&SecretToken::digest_of(token)).await?;
+    Ok(found.map(|kept| Operator { namespace: kept.namespace, admin: kept.admin, digest: kept.digest }))
+}
+
+/// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+/// The sidecar whose certificate the connection presented.
+pub(crate) async fn sidecar(
+    store: &dyn Store,
+    certificate_der: Option<&[u8]>,
+) -> Result<Option<SidecarIdentity>, StoreError> {
+    let Some(der) = certificate_der else { return Ok(None) };
+    let found = store.sidecar_by_fingerprint(&fingerprint(der)).await?;
+    Ok(found.map(|kept| SidecarIdentity {
+        namespace: kept.namespace,
+        sidecar_id: kept.sidecar_id,
+        agent_name: kept.agent_name,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_is_read_and_nothing_else() {
+        let headers = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, value.parse().unwrap());
+            }
+            headers
+        };
+        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["bearer  abc"])), Some("abc"));
+        for none in [&[][..], &["abc"], &["Basic abc"], &["Bearer "], &["Bearer a", "Bearer b"]] {
+            assert_eq!(bearer(&headers(none)), None, "{none:?}");
+        }
+    }
+}

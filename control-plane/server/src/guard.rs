@@ -1,0 +1,123 @@
+//! Stands before every handler: looks the RPC up in the table and asks the caller who it is.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use creto_store::Store;
+use http::request::Parts;
+use http::{Request, Response};
+use tokio::sync::Semaphore;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::access::{Access, access_to};
+use crate::caller::{Caller, operator, sidecar};
+use crate::status::of_store;
+
+/// Calls handled at once, over all connections; streams count until they are open.
+pub(crate) const MAX_CALLS_AT_ONCE: usize = 1_024;
+
+/// Puts the guard before a service.
+#[derive(Clone)]
+pub(crate) struct GuardLayer {
+    store: Arc<dyn Store>,
+    room: Arc<Semaphore>,
+}
+
+impl GuardLayer {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, room: Arc::new(Semaphore::new(MAX_CALLS_AT_ONCE)) }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, store: Arc::clone(&self.store), room: Arc::clone(&self.room) }
+    }
+}
+
+/// The guard before one service.
+#[derive(Clone)]
+pub(crate) struct Guard<S> {
+    inner: S,
+    store: Arc<dyn Store>,
+    room: Arc<Semaphore>,
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The service that was polled ready is the one that is called; its clone waits for the next call.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let store = Arc::clone(&self.store);
+        let room = Arc::clone(&self.room);
+        Box::pin(async move {
+            let Ok(_permit) = room.try_acquire() else {
+                return Ok(
+                    Status::resource_exhausted("the control plane is busy: try again later").into_http()
+                );
+            };
+            let (mut head, body) = request.into_parts();
+            match admit(store.as_ref(), &head).await {
+                Ok(Some(caller)) => {
+                    head.extensions.insert(caller);
+                }
+                Ok(None) => {}
+                Err(status) => return Ok(status.into_http()),
+            }
+            inner.call(Request::from_parts(head, body)).await
+        })
+    }
+}
+
+/// The caller, if the table lets it call this; none where the RPC itself takes a token.
+async fn admit(store: &dyn Store, head: &Parts) -> Result<Option<Caller>, Status> {
+    let access = access_to(head.uri.path())
+        .ok_or_else(|| Status::unimplemented("the control plane has no such call"))?;
+    match access {
+        Access::EnrollmentToken => Ok(None),
+        Access::Operator | Access::Admin => {
+            let found = operator(store, &head.headers).await.map_err(of_store)?;
+            let caller = found.ok_or_else(|| {
+                Status::unauthenticated("send a valid operator token as `authorization: Bearer <token>`")
+            })?;
+            if access == Access::Admin && !caller.admin {
+                return Err(Status::permission_denied("only operators of role admin may call this"));
+            }
+            Ok(Some(Caller::Operator(caller)))
+        }
+        Access::Sidecar => {
+            let info = head.extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+            let certificates = info.and_then(TlsConnectInfo::peer_certs);
+            let first = certificates.as_ref().and_then(|all| all.first());
+            let found = sidecar(store, first.map(|der| &**der)).await.map_err(of_store)?;
+            let caller = found.ok_or_else(|| {
+                Status::unauthenticated(
+                    "present the client certificate that this control plane issued at enrolment",
+                )
+            })?;
+            Ok(Some(Caller::Sidecar(caller)))
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How a control plane is started.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use creto_policy_store::DEFAULT_MAX_STREAMS;
+
+/// How a control plane is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of all it keeps; made if it is not there.
+    pub data: PathBuf,
+    /// Where it listens; port 0 for a free one.
+    pub listen: SocketAddr,
+    /// Names and addresses its certificate is for, beside `localhost`, `127.0.0.1` and `::1`.
+    pub advertise: Vec<String>,
+    /// Most push streams open at once.
+    pub max_streams: usize,
+}
+
+impl Options {
+    /// Over this folder, on a free loopback port.
+    #[must_use]
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            advertise: Vec::new(),
+            max_streams: DEFAULT_MAX_STREAMS,
+        }
+    }
+}

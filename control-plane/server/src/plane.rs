@@ -1,0 +1,243 @@
+//! A running control plane.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use creto_authz::MasterKey;
+use creto_calls::CallJournal;
+use creto_identity::{Delegations, EnrollmentDesk, IdentityError, OperatorDesk, Registry};
+use creto_policy_store::{BundleSigner, Changes, PolicyDocuments, PolicySync};
+use creto_proto::v1::OperatorRole;
+use creto_proto::v1::agent_registry_server::AgentRegistryServer;
+use creto_proto::v1::call_log_server::CallLogServer;
+use creto_proto::v1::delegation_authority_server::DelegationAuthorityServer;
+use creto_proto::v1::enrollment_server::EnrollmentServer;
+use creto_proto::v1::operator_tokens_server::OperatorTokensServer;
+use creto_proto::v1::policy_store_server::PolicyStoreServer;
+use creto_proto::v1::policy_sync_server::PolicySyncServer;
+use creto_store::{SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+
+use crate::data_folder::{DataFolder, Keys, reachable};
+use crate::guard::GuardLayer;
+use crate::services::{Agents, Calls, DelegationDesk, Enrolling, Operators, Policies, Syncing};
+use crate::{Options, StartError};
+
+/// How long open calls may take to end when the control plane stops.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
+
+/// Largest message of a call.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// Largest message of a stream's sidecar: hello and answers.
+const MAX_SAID: usize = 64 * 1024;
+/// Largest message of an enrolment, which comes from anybody.
+const MAX_ENROLLMENT: usize = 64 * 1024;
+/// Largest headers of a call, in bytes.
+const MAX_HEADERS: u32 = 16 * 1024;
+/// Calls open at once on one connection.
+const MAX_CALLS_A_CONNECTION: u32 = 256;
+/// How long a unary call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a silent connection is asked whether it is there, and how long it may take to say so.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// Name of the operator token made at the first start, and its namespace.
+const FIRST_TOKEN: &str = "first";
+const FIRST_NAMESPACE: &str = "default";
+
+/// Starts control planes.
+pub struct ControlPlane;
+
+impl ControlPlane {
+    /// Starts a control plane; it listens when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`], which says what to do.
+    pub async fn start(options: Options) -> Result<Running, StartError> {
+        raise_file_limit();
+        let folder = DataFolder::take(&options.data)?;
+        let keys = folder.keys()?;
+        let store = SqliteStore::open(&folder.database()).await?;
+        match Self::serve(&options, folder, keys, store.clone()).await {
+            Ok(running) => Ok(running),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn serve(
+        options: &Options,
+        folder: DataFolder,
+        keys: Keys,
+        sqlite: SqliteStore,
+    ) -> Result<Running, StartError> {
+        let store: Arc<dyn Store> = Arc::new(sqlite.clone());
+        let operators = OperatorDesk::new(Arc::clone(&store));
+        let operator_token = folder.operator_token()?;
+        if !operators.is_known(&operator_token).await? {
+            // The file is what the owner of the folder has; an earlier one is void.
+            match operators.revoke(FIRST_NAMESPACE, FIRST_TOKEN).await {
+                Ok(()) | Err(IdentityError::NoOperatorToken(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            operators.keep(FIRST_NAMESPACE, FIRST_TOKEN, OperatorRole::Admin, &operator_token).await?;
+        }
+        let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+        names.extend(options.advertise.iter().cloned());
+        let issued = keys.authority.issue_server(&names)?;
+        folder.keep_server(&issued.certificate_pem, &issued.key_pem)?;
+        let ca_pem = keys.authority.certificate_pem().to_owned();
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(&issued.certificate_pem, issued.key_pem.as_bytes()))
+            .client_ca_root(Certificate::from_pem(&ca_pem))
+            .client_auth_optional(true)
+            .timeout(HANDSHAKE_TIMEOUT);
+
+        let (stop, stopping) = watch::channel(false);
+        let routes = routes(&store, keys, operators, (options.max_streams, stopping.clone()));
+        let router = Server::builder()
+            .tls_config(tls)?
+            .timeout(CALL_TIMEOUT)
+            .max_concurrent_streams(MAX_CALLS_A_CONNECTION)
+            .http2_max_header_list_size(MAX_HEADERS)
+            .http2_keepalive_interval(Some(KEEPALIVE.0))
+            .http2_keepalive_timeout(Some(KEEPALIVE.1))
+            .tcp_keepalive(Some(KEEPALIVE.0))
+            .layer(GuardLayer::new(store))
+            .add_routes(routes);
+        let refused = |source| StartError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
+        let address = reachable(listener.local_addr().map_err(refused)?);
+        folder.announce(address)?;
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let mut stopped = stopping;
+        let server = tokio::spawn(async move {
+            let until = async move {
+                // A sender that is gone is a control plane that is gone.
+                let _ = stopped.wait_for(|stops| *stops).await;
+            };
+            if let Err(error) = router.serve_with_incoming_shutdown(incoming, until).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the server ended");
+            }
+        });
+        tracing::info!(%address, data = %options.data.display(), "control plane listens");
+        Ok(Running {
+            address,
+            ca_pem,
+            operator_token: operator_token.to_string(),
+            folder,
+            store: sqlite,
+            stop,
+            server,
+        })
+    }
+}
+
+/// All services over one store.
+fn routes(
+    store: &Arc<dyn Store>,
+    keys: Keys,
+    operators: OperatorDesk,
+    (max_streams, stopping): (usize, watch::Receiver<bool>),
+) -> Routes {
+    let changes = Changes::default();
+    let signer = Arc::new(BundleSigner::from_seed(&keys.bundle_seed));
+    let delegations = Delegations::new(Arc::clone(store), MasterKey::from_bytes(*keys.chain_master));
+    let authority = Arc::new(keys.authority);
+    let desk = EnrollmentDesk::new(Arc::clone(store), authority, delegations.clone(), signer.public_key());
+    let sync = PolicySync::new(
+        Arc::clone(store),
+        delegations.clone(),
+        signer,
+        changes.clone(),
+        (max_streams, stopping.clone()),
+    );
+    let agents = Agents { registry: Registry::new(Arc::clone(store)), changes: changes.clone() };
+    let delegating = DelegationDesk { delegations, changes: changes.clone() };
+    let documents = PolicyDocuments::new(Arc::clone(store));
+    let policies = Policies { documents, changes, sync: sync.clone() };
+    let calls = Calls { journal: CallJournal::new(Arc::clone(store)), store: Arc::clone(store), stopping };
+    Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(DelegationAuthorityServer::new(delegating).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(EnrollmentServer::new(Enrolling { desk }).max_decoding_message_size(MAX_ENROLLMENT))
+        .add_service(OperatorTokensServer::new(Operators { desk: operators }))
+        .add_service(PolicyStoreServer::new(policies).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(PolicySyncServer::new(Syncing { sync }).max_decoding_message_size(MAX_SAID))
+        .add_service(CallLogServer::new(calls).max_decoding_message_size(MAX_MESSAGE))
+}
+
+/// A control plane that listens.
+pub struct Running {
+    address: SocketAddr,
+    ca_pem: String,
+    operator_token: String,
+    folder: DataFolder,
+    store: SqliteStore,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it can be reached.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as `https://host:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// The authority that its clients pin.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The operator token of the data folder: role admin.
+    #[must_use]
+    pub fn operator_token(&self) -> &str {
+        &self.operator_token
+    }
+
+    /// Waits until the server ends by itself, which it does when its listener fails.
+    pub async fn ended(&mut self) {
+        // A panic in the server is an end like any other.
+        let _ = (&mut self.server).await;
+    }
+
+    /// Stops: ends the streams, lets open calls end for [`SHUTDOWN_GRACE`], closes the store.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        self.folder.withdraw();
+        if !self.server.is_finished() && tokio::time::timeout(SHUTDOWN_GRACE, &mut self.server).await.is_err()
+        {
+            self.server.abort();
+        }
+        // Every acknowledged change is on disk already; closing only tidies the log.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.store.close()).await;
+    }
+}
+
+/// Every stream is a file descriptor: takes as many as the system lets this process have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the limit of open files stays");
+        }
+    }
+}

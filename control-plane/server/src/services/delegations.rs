@@ -1,0 +1,58 @@
+//! `DelegationAuthority`.
+
+use creto_identity::Delegations;
+use creto_policy_store::Changes;
+use creto_proto::v1::delegation_authority_server::DelegationAuthority;
+use creto_proto::v1::{
+    Delegation, ListDelegationsRequest, ListDelegationsResponse, MintChainRequest, MintedChain,
+    RevokeDelegationRequest, SubmitDelegationRequest,
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::confine::{confined, own};
+use crate::status::of_identity;
+
+/// Serves delegations; what changes one is pushed at once.
+pub(crate) struct DelegationDesk {
+    pub(crate) delegations: Delegations,
+    pub(crate) changes: Changes,
+}
+
+#[async_trait]
+impl DelegationAuthority for DelegationDesk {
+    async fn submit_delegation(
+        &self,
+        request: Request<SubmitDelegationRequest>,
+    ) -> Result<Response<Delegation>, Status> {
+        let (_, message) = confined(request)?;
+        let namespace = message.namespace.clone();
+        let delegation = self.delegations.submit(message).await.map_err(of_identity)?;
+        self.changes.note_at_once(&namespace);
+        Ok(Response::new(delegation))
+    }
+
+    async fn list_delegations(
+        &self,
+        request: Request<ListDelegationsRequest>,
+    ) -> Result<Response<ListDelegationsResponse>, Status> {
+        let (_, message) = confined(request)?;
+        self.delegations.list(&message).await.map(Response::new).map_err(of_identity)
+    }
+
+    async fn revoke_delegation(
+        &self,
+        request: Request<RevokeDelegationRequest>,
+    ) -> Result<Response<Delegation>, Status> {
+        let (_, message) = confined(request)?;
+        let ended = self.delegations.revoke(&message.namespace, &message.delegation_id).await;
+        let delegation = ended.map_err(of_identity)?;
+        self.changes.note_at_once(&message.namespace);
+        Ok(Response::new(delegation))
+    }
+
+    async fn mint_chain(&self, request: Request<MintChainRequest>) -> Result<Response<MintedChain>, Status> {
+        let (sidecar, message) = own(request)?;
+        let whose = (sidecar.namespace.as_str(), sidecar.agent_name.as_str(), sidecar.sidecar_id.as_str());
+        self.delegations.mint(whose, message.links).await.map(Response::new).map_err(of_identity)
+    }
+}

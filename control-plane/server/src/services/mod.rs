@@ -1,0 +1,17 @@
+//! The gRPC services: each turns calls into those of its product, and changes into pushes.
+
+mod agents;
+mod calls;
+mod delegations;
+mod enrollment;
+mod operators;
+mod policies;
+mod sync;
+
+pub(crate) use agents::Agents;
+pub(crate) use calls::Calls;
+pub(crate) use delegations::DelegationDesk;
+pub(crate) use enrollment::Enrolling;
+pub(crate) use operators::Operators;
+pub(crate) use policies::Policies;
+pub(crate) use sync::Syncing;

@@ -1,0 +1,62 @@
+//! `PolicyStore`.
+
+use creto_policy_store::{Changes, PolicyDocuments, PolicySync};
+use creto_proto::v1::policy_store_server::PolicyStore;
+use creto_proto::v1::{
+    ApplyPolicyRequest, DeletePolicyRequest, DeletePolicyResponse, GetPolicyRequest, ListPoliciesRequest,
+    ListPoliciesResponse, ListSidecarsRequest, ListSidecarsResponse, Policy,
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::confine::confined;
+use crate::status::{of_identity, of_policy};
+
+/// Serves policy documents; what changes one is pushed.
+pub(crate) struct Policies {
+    pub(crate) documents: PolicyDocuments,
+    pub(crate) changes: Changes,
+    pub(crate) sync: PolicySync,
+}
+
+#[async_trait]
+impl PolicyStore for Policies {
+    async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Result<Response<Policy>, Status> {
+        let (_, message) = confined(request)?;
+        let policy = self.documents.apply(message).await.map_err(of_policy)?;
+        self.changes.note(&policy.namespace);
+        let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
+        tracing::info!(namespace, policy = name, revision, "policy applied");
+        Ok(Response::new(policy))
+    }
+
+    async fn get_policy(&self, request: Request<GetPolicyRequest>) -> Result<Response<Policy>, Status> {
+        let (_, message) = confined(request)?;
+        self.documents.get(&message.namespace, &message.name).await.map(Response::new).map_err(of_policy)
+    }
+
+    async fn list_policies(
+        &self,
+        request: Request<ListPoliciesRequest>,
+    ) -> Result<Response<ListPoliciesResponse>, Status> {
+        let (_, message) = confined(request)?;
+        self.documents.list(&message).await.map(Response::new).map_err(of_policy)
+    }
+
+    async fn delete_policy(
+        &self,
+        request: Request<DeletePolicyRequest>,
+    ) -> Result<Response<DeletePolicyResponse>, Status> {
+        let (_, message) = confined(request)?;
+        self.documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
+        self.changes.note(&message.namespace);
+        Ok(Response::new(DeletePolicyResponse {}))
+    }
+
+    async fn list_sidecars(
+        &self,
+        request: Request<ListSidecarsRequest>,
+    ) -> Result<Response<ListSidecarsResponse>, Status> {
+        let (_, message) = confined(request)?;
+        self.sync.list(&message).await.map(Response::new).map_err(of_identity)
+    }
+}

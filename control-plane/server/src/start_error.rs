@@ -1,0 +1,48 @@
+//! Why a control plane does not start.
+
+use std::path::PathBuf;
+
+use creto_identity::IdentityError;
+use creto_store::StoreError;
+use thiserror::Error;
+
+/// Why a control plane does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {source}; check that the data folder belongs to this user and has space")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A control plane runs over the folder already.
+    #[error("another control plane runs over {0}: stop it, or use another folder")]
+    InUse(PathBuf),
+    /// Keys are missing beside a database that needs them.
+    #[error(
+        "{0} is missing beside an existing database: restore it from a backup, for sidecars trust no other; to start anew, use an empty folder"
+    )]
+    KeyMissing(PathBuf),
+    /// A key file holds something else.
+    #[error("{0} is damaged: restore it from a backup")]
+    KeyDamaged(PathBuf),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Identity does not start.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// TLS does not start.
+    #[error("TLS does not start: {0}")]
+    Tls(#[from] tonic::transport::Error),
+}

@@ -1,0 +1,100 @@
+//! What errors become on the wire. Nothing of the store's inside goes out; it is logged where it is turned.
+
+use creto_calls::CallsError;
+use creto_identity::IdentityError;
+use creto_policy_store::{PolicyError, SyncEnd};
+use creto_store::StoreError;
+use tonic::{Code, Status};
+
+/// An error of the store.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here: nothing may use the error after it was turned"
+)]
+pub(crate) fn of_store(error: StoreError) -> Status {
+    let code = match &error {
+        StoreError::NotFound => Code::NotFound,
+        StoreError::NameTaken | StoreError::KeyTaken => Code::AlreadyExists,
+        StoreError::AgentRevoked => Code::FailedPrecondition,
+        StoreError::Changed => Code::Aborted,
+        StoreError::TokenSpent => Code::Unauthenticated,
+        StoreError::Full { .. } => Code::ResourceExhausted,
+        StoreError::Unwritable => {
+            tracing::error!(%error, "the data folder cannot be written");
+            Code::Unavailable
+        }
+        StoreError::NewerSchema { .. }
+        | StoreError::Damaged(_)
+        | StoreError::Open { .. }
+        | StoreError::Engine(_) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+            return Status::internal("the control plane's store failed: its log says why");
+        }
+    };
+    Status::new(code, error.to_string())
+}
+
+/// An error of identity.
+pub(crate) fn of_identity(error: IdentityError) -> Status {
+    let code = match error {
+        IdentityError::Store(error) => return of_store(error),
+        IdentityError::Certificate(_) | IdentityError::Random => {
+            tracing::error!(%error, "identity failed");
+            return Status::internal(
+                "the control plane could not make a key or certificate: its log says why",
+            );
+        }
+        IdentityError::Invalid { .. } | IdentityError::Unverified(_) | IdentityError::NotHolder => {
+            Code::InvalidArgument
+        }
+        IdentityError::NoAgent(_) | IdentityError::NoDelegation | IdentityError::NoOperatorToken(_) => {
+            Code::NotFound
+        }
+        IdentityError::NameTaken(_) | IdentityError::KeyTaken => Code::AlreadyExists,
+        IdentityError::Revoked(_)
+        | IdentityError::Suspended(_)
+        | IdentityError::LinkRevoked
+        | IdentityError::UnknownHolder => Code::FailedPrecondition,
+        IdentityError::Changed(_) => Code::Aborted,
+        IdentityError::RotationUnproven => Code::PermissionDenied,
+        IdentityError::TokenSpent => Code::Unauthenticated,
+    };
+    Status::new(code, error.to_string())
+}
+
+/// An error of the policy store.
+pub(crate) fn of_policy(error: PolicyError) -> Status {
+    let code = match error {
+        PolicyError::Store(error) => return of_store(error),
+        PolicyError::Identity(error) => return of_identity(error),
+        PolicyError::DoesNotCompile(_) | PolicyError::TooLarge { .. } => Code::InvalidArgument,
+        PolicyError::NoPolicy(_) => Code::NotFound,
+    };
+    Status::new(code, error.to_string())
+}
+
+/// Why a push stream ends.
+pub(crate) fn of_sync(end: SyncEnd) -> Status {
+    let code = match end {
+        SyncEnd::Store(error) => return of_store(error),
+        SyncEnd::Protocol(_) => Code::InvalidArgument,
+        SyncEnd::Superseded => Code::Aborted,
+        SyncEnd::TooMany(_) | SyncEnd::NotReading => Code::ResourceExhausted,
+        SyncEnd::Unanswered => Code::DeadlineExceeded,
+        SyncEnd::AgentRevoked => Code::PermissionDenied,
+        SyncEnd::Stopping => Code::Unavailable,
+    };
+    Status::new(code, end.to_string())
+}
+
+/// An error of the journal of calls.
+pub(crate) fn of_calls(error: CallsError) -> Status {
+    let code = match error {
+        CallsError::Store(error) => return of_store(error),
+        CallsError::Page(error) => return of_identity(error),
+        CallsError::Invalid { .. } => Code::InvalidArgument,
+        CallsError::Gap { .. } => Code::FailedPrecondition,
+        CallsError::TooManyFollowers(_) | CallsError::Lagged { .. } => Code::ResourceExhausted,
+    };
+    Status::new(code, error.to_string())
+}

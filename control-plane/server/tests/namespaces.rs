@@ -1,0 +1,271 @@
+//! The walk: every RPC, called by everyone who may not, tells them nothing. What is there and what is not gives
+//! the same answer, so nobody can see, count or guess another namespace's things.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
+
+mod fixture;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+
+use creto_client::{OperatorClient, SidecarClient};
+use creto_control_plane::{ACCESS, Access};
+use creto_proto::v1::agent_registry_client::AgentRegistryClient;
+use creto_proto::v1::call_log_client::CallLogClient;
+use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
+use creto_proto::v1::enrollment_client::EnrollmentClient;
+use creto_proto::v1::operator_tokens_client::OperatorTokensClient;
+use creto_proto::v1::policy_store_client::PolicyStoreClient;
+use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use creto_proto::v1::*;
+use fixture::{POLICY, apply, create_agent, key, link, plane, sidecar, submit};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+/// What a call in somebody else's namespace names: things that are there, or that are not.
+#[derive(Clone)]
+struct Target {
+    namespace: String,
+    agent: String,
+    policy: String,
+    delegation: Vec<u8>,
+    operator: String,
+}
+
+/// A caller with whatever credentials: a channel and a header.
+#[derive(Clone)]
+struct Header(Option<String>);
+
+impl Interceptor for Header {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.parse().unwrap());
+        }
+        Ok(request)
+    }
+}
+
+type Caller = InterceptedService<Channel, Header>;
+type Answer = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+type Call = fn(Caller, Target) -> Answer;
+
+macro_rules! calls {
+    ($($path:literal => $client:ident.$method:ident($target:ident) $request:expr;)+) => {
+        /// Every RPC, aimed at a target.
+        const CALLS: &[(&str, Call)] = &[$(
+            (concat!("/creto.v1.", $path), |caller, $target| {
+                Box::pin(async move { $client::new(caller).$method($request).await.map(drop) })
+            }),
+        )+];
+    };
+}
+
+calls! {
+    "AgentRegistry/CreateAgent" => AgentRegistryClient.create_agent(t) CreateAgentRequest {
+        namespace: t.namespace, name: t.agent, public_key: key(99).verifying_key().to_bytes().to_vec(),
+        ..CreateAgentRequest::default()
+    };
+    "AgentRegistry/GetAgent" => AgentRegistryClient.get_agent(t)
+        GetAgentRequest { namespace: t.namespace, name: t.agent };
+    "AgentRegistry/ListAgents" => AgentRegistryClient.list_agents(t)
+        ListAgentsRequest { namespace: t.namespace, ..ListAgentsRequest::default() };
+    "AgentRegistry/RotateAgentKey" => AgentRegistryClient.rotate_agent_key(t) RotateAgentKeyRequest {
+        namespace: t.namespace, name: t.agent, new_public_key: key(98).verifying_key().to_bytes().to_vec(),
+        signature: vec![0; 64],
+    };
+    "AgentRegistry/SuspendAgent" => AgentRegistryClient.suspend_agent(t)
+        SuspendAgentRequest { namespace: t.namespace, name: t.agent };
+    "AgentRegistry/ResumeAgent" => AgentRegistryClient.resume_agent(t)
+        ResumeAgentRequest { namespace: t.namespace, name: t.agent };
+    "AgentRegistry/RevokeAgent" => AgentRegistryClient.revoke_agent(t)
+        RevokeAgentRequest { namespace: t.namespace, name: t.agent };
+    "DelegationAuthority/SubmitDelegation" => DelegationAuthorityClient.submit_delegation(t)
+        SubmitDelegationRequest {
+            links: vec![link(&t.namespace, &key(1), &key(2), &["get:*"], 600)], namespace: t.namespace,
+        };
+    "DelegationAuthority/ListDelegations" => DelegationAuthorityClient.list_delegations(t)
+        ListDelegationsRequest { namespace: t.namespace, agent_name: t.agent, ..ListDelegationsRequest::default() };
+    "DelegationAuthority/RevokeDelegation" => DelegationAuthorityClient.revoke_delegation(t)
+        RevokeDelegationRequest { namespace: t.namespace, delegation_id: t.delegation };
+    "DelegationAuthority/MintChain" => DelegationAuthorityClient.mint_chain(t)
+        MintChainRequest { links: vec![link(&t.namespace, &key(1), &key(2), &["get:*"], 600)] };
+    "Enrollment/CreateEnrollmentToken" => EnrollmentClient.create_enrollment_token(t)
+        CreateEnrollmentTokenRequest { namespace: t.namespace, agent_name: t.agent, ttl_s: 0 };
+    "Enrollment/Enroll" => EnrollmentClient.enroll(t)
+        EnrollRequest { token: t.operator, public_key: key(97).verifying_key().to_bytes().to_vec() };
+    "OperatorTokens/CreateOperatorToken" => OperatorTokensClient.create_operator_token(t)
+        CreateOperatorTokenRequest { namespace: t.namespace, name: t.operator, role: 0 };
+    "OperatorTokens/RevokeOperatorToken" => OperatorTokensClient.revoke_operator_token(t)
+        RevokeOperatorTokenRequest { namespace: t.namespace, name: t.operator };
+    "PolicyStore/ApplyPolicy" => PolicyStoreClient.apply_policy(t)
+        ApplyPolicyRequest { namespace: t.namespace, document: POLICY.into() };
+    "PolicyStore/GetPolicy" => PolicyStoreClient.get_policy(t)
+        GetPolicyRequest { namespace: t.namespace, name: t.policy };
+    "PolicyStore/ListPolicies" => PolicyStoreClient.list_policies(t)
+        ListPoliciesRequest { namespace: t.namespace, ..ListPoliciesRequest::default() };
+    "PolicyStore/DeletePolicy" => PolicyStoreClient.delete_policy(t)
+        DeletePolicyRequest { namespace: t.namespace, name: t.policy };
+    "PolicyStore/ListSidecars" => PolicyStoreClient.list_sidecars(t)
+        ListSidecarsRequest { namespace: t.namespace, ..ListSidecarsRequest::default() };
+    "PolicySync/Sync" => PolicySyncClient.sync(_t) tokio_stream::empty::<SyncRequest>();
+    "CallLog/ReportCalls" => CallLogClient.report_calls(_t) ReportCallsRequest::default();
+    "CallLog/ListCalls" => CallLogClient.list_calls(t)
+        ListCallsRequest { namespace: t.namespace, ..ListCallsRequest::default() };
+    "CallLog/FollowCalls" => CallLogClient.follow_calls(t)
+        FollowCallsRequest { namespace: t.namespace, ..FollowCallsRequest::default() };
+}
+
+fn begun(sequence: u64) -> CallEntry {
+    let begun = CallBegun {
+        at_us: 1,
+        verdict: Verdict::Allowed.into(),
+        host: "a.test".into(),
+        ..CallBegun::default()
+    };
+    CallEntry { sequence, entry: Some(call_entry::Entry::Begun(begun)) }
+}
+
+/// All that namespace `a` holds, as its own operator sees it.
+async fn everything(operator: &OperatorClient) -> String {
+    let namespace = || "a".to_owned();
+    let agents = ListAgentsRequest { namespace: namespace(), ..ListAgentsRequest::default() };
+    let delegations = ListDelegationsRequest { namespace: namespace(), ..ListDelegationsRequest::default() };
+    let policies = ListPoliciesRequest { namespace: namespace(), ..ListPoliciesRequest::default() };
+    let calls = ListCallsRequest { namespace: namespace(), ..ListCallsRequest::default() };
+    let sidecars = ListSidecarsRequest { namespace: namespace(), ..ListSidecarsRequest::default() };
+    let agents = operator.agents().list_agents(agents).await.unwrap().into_inner();
+    let names: Vec<_> =
+        agents.agents.into_iter().map(|agent| (agent.name, agent.agent_id, agent.state)).collect();
+    format!(
+        "{names:?} {:?} {:?} {:?} {:?}",
+        operator.delegations().list_delegations(delegations).await.unwrap().into_inner(),
+        operator.policies().list_policies(policies).await.unwrap().into_inner(),
+        operator.policies().list_sidecars(sidecars).await.unwrap().into_inner(),
+        operator.calls().list_calls(calls).await.unwrap().into_inner(),
+    )
+}
+
+#[tokio::test]
+async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
+    let plane = plane().await;
+    let endpoint = plane.endpoint();
+    let operator_a = plane.operator("a").await;
+    create_agent(&operator_a, "a", "boss", &key(1), true).await;
+    create_agent(&operator_a, "a", "one", &key(2), false).await;
+    apply(&operator_a, "a", POLICY).await;
+    let delegation = submit(&operator_a, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    let sidecar_a = sidecar(&endpoint, &operator_a, "a", "one").await;
+    let report = ReportCallsRequest { spool_epoch: 1, entries: vec![begun(1)] };
+    sidecar_a.client.calls().report_calls(report).await.unwrap();
+
+    let made = CreateOperatorTokenRequest { namespace: "b".into(), name: "walker".into(), role: 0 };
+    let token_b =
+        plane.admin().await.operator_tokens().create_operator_token(made).await.unwrap().into_inner().token;
+    let operator_b = OperatorClient::connect(&endpoint, &token_b).await.unwrap();
+    create_agent(&operator_b, "b", "one", &key(5), false).await;
+    let sidecar_b = sidecar(&endpoint, &operator_b, "b", "one").await;
+
+    let there = Target {
+        namespace: "a".into(),
+        agent: "one".into(),
+        policy: "web".into(),
+        delegation,
+        operator: "ops".into(),
+    };
+    let absent = Target {
+        namespace: "a".into(),
+        agent: "nobody".into(),
+        policy: "nothing".into(),
+        delegation: vec![9; 32],
+        operator: "noone".into(),
+    };
+    let nowhere = Target { namespace: "never-used".into(), ..absent.clone() };
+
+    let walked: BTreeSet<_> = CALLS.iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        walked,
+        ACCESS.iter().map(|(path, _)| *path).collect(),
+        "the walk takes every RPC of the table"
+    );
+
+    let before = everything(&operator_a).await;
+    let plain = endpoint.open().await.unwrap();
+    let bearer = |token: &str| Some(format!("Bearer {token}"));
+    let callers = [
+        ("nobody", None),
+        ("garbage", bearer("garbage")),
+        ("the sidecar's id", bearer(&sidecar_a.enrolled.sidecar_id)),
+        ("operator of b", bearer(&token_b)),
+    ];
+    for (path, call) in CALLS {
+        let access = ACCESS.iter().find(|(known, _)| known == path).unwrap().1;
+        for (who, header) in &callers {
+            let mut answers = Vec::new();
+            for target in [&there, &absent, &nowhere] {
+                let caller = InterceptedService::new(plain.clone(), Header(header.clone()));
+                let status = call(caller, target.clone()).await.expect_err(&format!("{path} by {who}"));
+                answers.push((status.code(), status.message().to_owned()));
+            }
+            answers.dedup();
+            assert_eq!(answers.len(), 1, "{path} by {who} tells what is there: {answers:?}");
+            let operates = matches!(access, Access::Operator | Access::Admin) && *who == "operator of b";
+            let expected = if operates { Code::PermissionDenied } else { Code::Unauthenticated };
+            assert_eq!(answers[0].0, expected, "{path} by {who}: {}", answers[0].1);
+        }
+    }
+    assert_eq!(before, everything(&operator_a).await, "nothing changed");
+
+    // The other namespace's sidecar, with its certificate and no token: nothing of an operator's.
+    sidecar_has_no_operators_reach(&sidecar_b.client).await;
+    // What it reports lands in its own namespace, and a chain of the other's is none for it.
+    let report = ReportCallsRequest { spool_epoch: 1, entries: vec![begun(1)] };
+    sidecar_b.client.calls().report_calls(report).await.unwrap();
+    let shown = MintChainRequest { links: vec![link("a", &key(1), &key(2), &["get:*"], 600)] };
+    let refused = sidecar_b.client.delegations().mint_chain(shown).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let bundle = sidecar_b.sync(0, "").await.applied().await;
+    assert!(bundle.policies.is_empty() && bundle.chain.is_none());
+    assert_eq!(bundle.agent.unwrap().namespace, "b");
+    assert_eq!(before, everything(&operator_a).await, "nothing changed");
+
+    // The same names and keys are free in the other namespace: taking them tells nothing.
+    create_agent(&operator_b, "b", "boss", &key(1), true).await;
+    create_agent(&operator_b, "b", "two", &key(2), false).await;
+    let own = ListCallsRequest { namespace: "b".into(), ..ListCallsRequest::default() };
+    assert_eq!(operator_b.calls().list_calls(own).await.unwrap().into_inner().calls.len(), 1);
+}
+
+async fn sidecar_has_no_operators_reach(client: &SidecarClient) {
+    let listed = ListDelegationsRequest { namespace: "b".into(), ..ListDelegationsRequest::default() };
+    let refused = client.delegations().list_delegations(listed).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let listed = ListCallsRequest { namespace: "b".into(), ..ListCallsRequest::default() };
+    assert_eq!(client.calls().list_calls(listed).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_operator_token_ends_at_once_also_for_one_who_follows() {
+    let plane = plane().await;
+    let operator = plane.operator("a").await;
+    let follow = FollowCallsRequest { namespace: "a".into(), filter: None };
+    let mut followed = operator.calls().follow_calls(follow).await.unwrap().into_inner();
+    let revoke = RevokeOperatorTokenRequest { namespace: "a".into(), name: "ops".into() };
+    plane.admin().await.operator_tokens().revoke_operator_token(revoke).await.unwrap();
+    let list = ListAgentsRequest { namespace: "a".into(), ..ListAgentsRequest::default() };
+    assert_eq!(operator.agents().list_agents(list).await.unwrap_err().code(), Code::Unauthenticated);
+    let ended = tokio::time::timeout(fixture::PATIENCE, followed.message()).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_rpc_that_is_not_in_the_table_is_refused() {
+    let plane = plane().await;
+    let mut client = tonic::client::Grpc::new(plane.endpoint().open().await.unwrap());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<ListAgentsRequest, ListAgentsResponse>::default();
+    let path = http::uri::PathAndQuery::from_static("/creto.v1.AgentRegistry/DropEverything");
+    let refused = client.unary(Request::new(ListAgentsRequest::default()), path, codec).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+}

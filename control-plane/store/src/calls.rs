@@ -1,0 +1,164 @@
+//! Records of calls, as kept.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+
+/// Which call: unique and stable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallKey {
+    /// Whose.
+    pub namespace: String,
+    /// The sidecar that made it.
+    pub sidecar_id: String,
+    /// The spool it was written to.
+    pub spool_epoch: u64,
+    /// Sequence of the entry that began it.
+    pub sequence: u64,
+}
+
+/// How a call began. Numbers of enumerations are the API's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Microseconds since the Unix epoch.
+    pub at_us: i64,
+    /// Way in.
+    pub capture: i32,
+    /// What kind of call.
+    pub kind: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// As sent.
+    pub method: String,
+    /// Destination.
+    pub host: String,
+    /// Destination.
+    pub port: u32,
+    /// Without the query.
+    pub path: String,
+    /// What was decided.
+    pub verdict: i32,
+    /// Machine code of a refusal.
+    pub code: String,
+    /// Policy that decided.
+    pub policy: String,
+    /// Rule that decided.
+    pub rule: String,
+    /// Epoch of the bundle it was decided under.
+    pub policy_epoch: u64,
+    /// Delegation it was made under.
+    pub delegation_id: Vec<u8>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Sequence of the entry that began it.
+    pub begun_sequence: u64,
+    /// Microseconds since the Unix epoch.
+    pub at_us: i64,
+    /// The API's number.
+    pub outcome: i32,
+    /// HTTP status.
+    pub status: u32,
+    /// Bytes.
+    pub request_bytes: u64,
+    /// Bytes.
+    pub response_bytes: u64,
+    /// Microseconds.
+    pub duration_us: u64,
+    /// Where it went.
+    pub upstream: String,
+}
+
+/// A call begins or ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportEntry {
+    /// It begins.
+    Begun(Begun),
+    /// It ends.
+    Ended(Ended),
+}
+
+/// What came of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportOutcome {
+    /// Committed up to this mark. The calls are those that changed, as they are now.
+    Committed {
+        /// Highest sequence committed.
+        mark: u64,
+        /// Calls begun or ended by it.
+        changed: Vec<KeptCall>,
+    },
+    /// The entries do not continue at the mark; nothing was kept.
+    Gap {
+        /// Highest sequence committed.
+        mark: u64,
+    },
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptCall {
+    /// Which.
+    pub key: CallKey,
+    /// Whose, by name.
+    pub agent_name: String,
+    /// How it began.
+    pub begun: Begun,
+    /// How it ended; none while it is under way.
+    pub ended: Option<Ended>,
+}
+
+/// Where a page of calls ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallPosition {
+    /// When the call began.
+    pub at_us: i64,
+    /// Which sidecar.
+    pub sidecar_id: String,
+    /// Which spool.
+    pub spool_epoch: u64,
+    /// Which entry.
+    pub sequence: u64,
+}
+
+/// Which calls; every field that is set must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallSelection {
+    /// By name.
+    pub agent_name: Option<String>,
+    /// Exactly.
+    pub host: Option<String>,
+    /// The API's number.
+    pub verdict: Option<i32>,
+    /// Exactly.
+    pub rule: Option<String>,
+    /// Exactly.
+    pub method: Option<String>,
+    /// Begun then or later, microseconds since the Unix epoch.
+    pub since_us: Option<i64>,
+    /// Begun before, microseconds since the Unix epoch.
+    pub until_us: Option<i64>,
+}
+
+/// Keeps records of calls.
+#[async_trait]
+pub trait CallStore: Send + Sync + 'static {
+    /// Commits entries in sequence order with the mark that vouches for them. Entries at or below the mark are
+    /// passed over; entries that leave a gap are refused whole.
+    async fn report_calls(
+        &self,
+        spool: (&str, &str, u64),
+        agent_name: &str,
+        entries: &[(u64, ReportEntry)],
+    ) -> Result<ReportOutcome, StoreError>;
+    /// At most `limit` calls, newest first, before `before`.
+    async fn calls(
+        &self,
+        namespace: &str,
+        selection: &CallSelection,
+        before: Option<&CallPosition>,
+        limit: u32,
+    ) -> Result<Vec<KeptCall>, StoreError>;
+}

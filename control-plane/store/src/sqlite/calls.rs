@@ -1,0 +1,240 @@
+//! Records of calls in SQLite.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use super::statement::statements;
+use super::{SqliteStore, integer, unsigned};
+use crate::{
+    Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, ReportEntry, ReportOutcome,
+    StoreError,
+};
+
+statements! {
+    MARK = "SELECT mark FROM report_marks WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3";
+    SET_MARK = "INSERT INTO report_marks (namespace, sidecar_id, spool_epoch, mark) VALUES (?1, ?2, ?3, ?4) \
+                ON CONFLICT (namespace, sidecar_id, spool_epoch) DO UPDATE SET mark = ?4";
+    BEGIN = "INSERT INTO calls (namespace, sidecar_id, spool_epoch, sequence, agent_name, at_us, capture, kind, scheme, \
+             method, host, port, path, verdict, code, policy, rule, policy_epoch, delegation_id, outcome, status, \
+             request_bytes, response_bytes, duration_us, upstream) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 0, 0, 0, 0, 0, '')";
+    END = "UPDATE calls SET ended_at_us = ?5, outcome = ?6, status = ?7, request_bytes = ?8, response_bytes = ?9, \
+           duration_us = ?10, upstream = ?11 WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 \
+           AND sequence = ?4 AND ended_at_us IS NULL";
+    ONE = "SELECT * FROM calls WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4";
+    FIRST_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
+                  AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR verdict = ?4) AND (?5 IS NULL OR rule = ?5) \
+                  AND (?6 IS NULL OR method = ?6) AND at_us >= ?7 AND at_us < ?8 \
+                  ORDER BY at_us DESC, sidecar_id DESC, spool_epoch DESC, sequence DESC LIMIT ?9";
+    NEXT_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
+                 AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR verdict = ?4) AND (?5 IS NULL OR rule = ?5) \
+                 AND (?6 IS NULL OR method = ?6) AND at_us >= ?7 AND at_us < ?8 \
+                 AND (at_us, sidecar_id, spool_epoch, sequence) < (?10, ?11, ?12, ?13) \
+                 ORDER BY at_us DESC, sidecar_id DESC, spool_epoch DESC, sequence DESC LIMIT ?9";
+}
+
+/// Spool epochs are random 64 bits: kept bit for bit.
+fn epoch_column(epoch: u64) -> i64 {
+    epoch.cast_signed()
+}
+
+fn number<T: TryFrom<i64> + Default>(value: i64) -> T {
+    T::try_from(value).unwrap_or_default()
+}
+
+fn call(row: &SqliteRow) -> Result<KeptCall, StoreError> {
+    let sequence = unsigned(row.try_get("sequence")?);
+    let ended_at: Option<i64> = row.try_get("ended_at_us")?;
+    let ended = match ended_at {
+        None => None,
+        Some(at_us) => Some(Ended {
+            begun_sequence: sequence,
+            at_us,
+            outcome: row.try_get("outcome")?,
+            status: number(row.try_get("status")?),
+            request_bytes: unsigned(row.try_get("request_bytes")?),
+            response_bytes: unsigned(row.try_get("response_bytes")?),
+            duration_us: unsigned(row.try_get("duration_us")?),
+            upstream: row.try_get("upstream")?,
+        }),
+    };
+    Ok(KeptCall {
+        key: CallKey {
+            namespace: row.try_get("namespace")?,
+            sidecar_id: row.try_get("sidecar_id")?,
+            spool_epoch: row.try_get::<i64, _>("spool_epoch")?.cast_unsigned(),
+            sequence,
+        },
+        agent_name: row.try_get("agent_name")?,
+        begun: Begun {
+            at_us: row.try_get("at_us")?,
+            capture: row.try_get("capture")?,
+            kind: row.try_get("kind")?,
+            scheme: row.try_get("scheme")?,
+            method: row.try_get("method")?,
+            host: row.try_get("host")?,
+            port: number(row.try_get("port")?),
+            path: row.try_get("path")?,
+            verdict: row.try_get("verdict")?,
+            code: row.try_get("code")?,
+            policy: row.try_get("policy")?,
+            rule: row.try_get("rule")?,
+            policy_epoch: unsigned(row.try_get("policy_epoch")?),
+            delegation_id: row.try_get("delegation_id")?,
+        },
+        ended,
+    })
+}
+
+type Spool<'a> = (&'a str, &'a str, u64);
+
+async fn begin_call(
+    transaction: &mut Transaction<'_, Sqlite>,
+    (namespace, sidecar_id, epoch): Spool<'_>,
+    agent_name: &str,
+    sequence: u64,
+    begun: &Begun,
+) -> Result<(), StoreError> {
+    sqlx::query(BEGIN)
+        .bind(namespace)
+        .bind(sidecar_id)
+        .bind(epoch_column(epoch))
+        .bind(integer(sequence))
+        .bind(agent_name)
+        .bind(begun.at_us)
+        .bind(begun.capture)
+        .bind(&begun.kind)
+        .bind(&begun.scheme)
+        .bind(&begun.method)
+        .bind(&begun.host)
+        .bind(begun.port)
+        .bind(&begun.path)
+        .bind(begun.verdict)
+        .bind(&begun.code)
+        .bind(&begun.policy)
+        .bind(&begun.rule)
+        .bind(integer(begun.policy_epoch))
+        .bind(&begun.delegation_id)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn end_call(
+    transaction: &mut Transaction<'_, Sqlite>,
+    (namespace, sidecar_id, epoch): Spool<'_>,
+    ended: &Ended,
+) -> Result<(), StoreError> {
+    sqlx::query(END)
+        .bind(namespace)
+        .bind(sidecar_id)
+        .bind(epoch_column(epoch))
+        .bind(integer(ended.begun_sequence))
+        .bind(ended.at_us)
+        .bind(ended.outcome)
+        .bind(ended.status)
+        .bind(integer(ended.request_bytes))
+        .bind(integer(ended.response_bytes))
+        .bind(integer(ended.duration_us))
+        .bind(&ended.upstream)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl CallStore for SqliteStore {
+    async fn report_calls(
+        &self,
+        spool: (&str, &str, u64),
+        agent_name: &str,
+        entries: &[(u64, ReportEntry)],
+    ) -> Result<ReportOutcome, StoreError> {
+        let (namespace, sidecar_id, epoch) = spool;
+        let mut transaction = self.begin().await?;
+        let mark: Option<i64> = sqlx::query_scalar(MARK)
+            .bind(namespace)
+            .bind(sidecar_id)
+            .bind(epoch_column(epoch))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let start = mark.map_or(0, unsigned);
+        let mut mark = start;
+        let mut touched = Vec::new();
+        for (sequence, entry) in entries {
+            if *sequence <= mark {
+                continue;
+            }
+            if *sequence != mark + 1 {
+                return Ok(ReportOutcome::Gap { mark: start });
+            }
+            match entry {
+                ReportEntry::Begun(begun) => {
+                    begin_call(&mut transaction, spool, agent_name, *sequence, begun).await?;
+                    touched.push(*sequence);
+                }
+                ReportEntry::Ended(ended) => {
+                    end_call(&mut transaction, spool, ended).await?;
+                    touched.push(ended.begun_sequence);
+                }
+            }
+            mark = *sequence;
+        }
+        if mark == start {
+            return Ok(ReportOutcome::Committed { mark, changed: Vec::new() });
+        }
+        sqlx::query(SET_MARK)
+            .bind(namespace)
+            .bind(sidecar_id)
+            .bind(epoch_column(epoch))
+            .bind(integer(mark))
+            .execute(&mut *transaction)
+            .await?;
+        touched.sort_unstable();
+        touched.dedup();
+        let mut changed = Vec::with_capacity(touched.len());
+        for sequence in touched {
+            let row = sqlx::query(ONE)
+                .bind(namespace)
+                .bind(sidecar_id)
+                .bind(epoch_column(epoch))
+                .bind(integer(sequence))
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some(row) = row {
+                changed.push(call(&row)?);
+            }
+        }
+        transaction.commit().await?;
+        Ok(ReportOutcome::Committed { mark, changed })
+    }
+
+    async fn calls(
+        &self,
+        namespace: &str,
+        selection: &CallSelection,
+        before: Option<&CallPosition>,
+        limit: u32,
+    ) -> Result<Vec<KeptCall>, StoreError> {
+        let query = sqlx::query(if before.is_some() { NEXT_PAGE } else { FIRST_PAGE })
+            .bind(namespace)
+            .bind(&selection.agent_name)
+            .bind(&selection.host)
+            .bind(selection.verdict)
+            .bind(&selection.rule)
+            .bind(&selection.method)
+            .bind(selection.since_us.unwrap_or(i64::MIN))
+            .bind(selection.until_us.unwrap_or(i64::MAX))
+            .bind(limit);
+        let query = match before {
+            Some(position) => query
+                .bind(position.at_us)
+                .bind(&position.sidecar_id)
+                .bind(epoch_column(position.spool_epoch))
+                .bind(integer(position.sequence)),
+            None => query,
+        };
+        query.fetch_all(&self.readers).await?.iter().map(call).collect()
+    }
+}
