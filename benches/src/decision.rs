@@ -38,9 +38,14 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
         (scope.permits(call), policy.decide(call))
     };
     let times = Times::of(SAMPLES, decide);
-    report.add("decision.p50_ns", times.percentile(50.0), "ns", "scope and policy, 1,000 rules; quota comes with its issue");
+    report.add(
+        "decision.p50_ns",
+        times.percentile(50.0),
+        "ns",
+        "scope and policy, 1,000 rules; quota comes with its issue",
+    );
     report.add("decision.p99_ns", times.percentile(99.0), "ns", "same");
-    let region = Region::new(&ALLOCATOR);
+    let region = Region::new(ALLOCATOR);
     for run in 0..10_000 {
         std::hint::black_box(decide(run));
     }
@@ -61,13 +66,16 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
 fn thousand_rules() -> String {
     let mut text = String::from("version = 1\nname = \"bench\"\n");
     for n in 0..990 {
-        let host = if n % 20 == 0 { format!("*.zone-{n}.example.com") } else { format!("host-{n}.example.com") };
+        let host =
+            if n % 20 == 0 { format!("*.zone-{n}.example.com") } else { format!("host-{n}.example.com") };
         text.push_str(&format!(
             "[[allow]]\nname = \"a{n}\"\nhost = \"{host}\"\nmethod = [\"GET\", \"POST\"]\npath = \"/v1/**\"\n"
         ));
     }
     for n in 0..10 {
-        text.push_str(&format!("[[deny]]\nname = \"d{n}\"\nhost = \"*\"\nmethod = \"DELETE\"\npath = \"/d{n}/**\"\n"));
+        text.push_str(&format!(
+            "[[deny]]\nname = \"d{n}\"\nhost = \"*\"\nmethod = \"DELETE\"\npath = \"/d{n}/**\"\n"
+        ));
     }
     text
 }

@@ -28,6 +28,8 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, name: &str, value: f64, unit: &'static str, note: impl Into<String>) {
+        // Groups take minutes: what is known is said at once.
+        eprintln!("  {name} {value:.3} {unit}");
         self.figures.push(Figure { name: name.to_owned(), value, unit, note: note.into() });
     }
 
@@ -41,7 +43,10 @@ impl Report {
         }
         let folder = PathBuf::from("target/bench");
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(format!("{}.json", self.group)), serde_json::to_vec_pretty(&self.figures)?)?;
+        std::fs::write(
+            folder.join(format!("{}.json", self.group)),
+            serde_json::to_vec_pretty(&self.figures)?,
+        )?;
         Ok(())
     }
 }

@@ -16,7 +16,12 @@ const SECONDS: u64 = 5;
 const CONNECTIONS: u64 = 32;
 const ROUNDS: usize = 3;
 
-pub(crate) fn measure(report: &mut Report, runtime: &Runtime, backend: u16, subject: &Subject) -> Outcome<()> {
+pub(crate) fn measure(
+    report: &mut Report,
+    runtime: &Runtime,
+    backend: u16,
+    subject: &Subject,
+) -> Outcome<()> {
     let path = subject.base_url.find("/up/").map_or("/up/json", |at| &subject.base_url[at..]).to_owned();
     let mut direct = Vec::new();
     let mut through = Vec::new();
@@ -28,7 +33,8 @@ pub(crate) fn measure(report: &mut Report, runtime: &Runtime, backend: u16, subj
     through.sort_unstable();
     for (name, percent) in [("proxy.added_p50_ms", 50.0), ("proxy.added_p99_ms", 99.0)] {
         let at = |times: &[u64]| times[((times.len() - 1) as f64 * percent / 100.0) as usize] as f64 / 1e6;
-        let note = format!("1,000 requests/s, open loop; direct {:.3}, through {:.3}", at(&direct), at(&through));
+        let note =
+            format!("1,000 requests/s, open loop; direct {:.3}, through {:.3}", at(&direct), at(&through));
         report.add(name, at(&through) - at(&direct), "ms", note);
     }
     Ok(())

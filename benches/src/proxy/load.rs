@@ -31,6 +31,9 @@ fn wrk(url: &str, seconds: u32) -> Outcome<f64> {
     if let Some(line) = text.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors")) {
         return Err(format!("{url}: {}", line.trim()).into());
     }
-    let line = text.lines().find(|line| line.contains(" requests in ")).ok_or_else(|| format!("wrk said: {text}"))?;
+    let line = text
+        .lines()
+        .find(|line| line.contains(" requests in "))
+        .ok_or_else(|| format!("wrk said: {text}"))?;
     Ok(line.split_whitespace().next().unwrap_or("0").parse()?)
 }

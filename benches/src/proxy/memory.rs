@@ -27,7 +27,9 @@ pub(crate) fn measure(report: &mut Report, subject: &Subject, big: &str) -> Outc
         let mut answer = [0; 2048];
         let got = stream.read(&mut answer)?;
         if !answer[..got].starts_with(b"HTTP/1.1 200") {
-            return Err(format!("an idle connection's call: {}", String::from_utf8_lossy(&answer[..got])).into());
+            return Err(
+                format!("an idle connection's call: {}", String::from_utf8_lossy(&answer[..got])).into()
+            );
         }
         held.push(stream);
     }

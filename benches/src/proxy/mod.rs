@@ -84,14 +84,29 @@ fn compare(
     }
     let cpu: BTreeMap<_, _> = cpu.into_iter().map(|(name, values)| (name, median(values))).collect();
     for (name, value) in &cpu {
-        report.add(&format!("proxy.cpu_us.{name}"), *value, "us", "CPU a request, small JSON, 32 connections, 1 thread");
+        report.add(
+            &format!("proxy.cpu_us.{name}"),
+            *value,
+            "us",
+            "CPU a request, small JSON, 32 connections, 1 thread",
+        );
     }
     for (name, values) in rate {
-        report.add(&format!("proxy.requests_per_s.{name}"), median(values), "1/s", "same runs; the load shares the machine");
+        report.add(
+            &format!("proxy.requests_per_s.{name}"),
+            median(values),
+            "1/s",
+            "same runs; the load shares the machine",
+        );
     }
     for peer in ["nginx", "haproxy", "envoy"] {
         if let Some(value) = cpu.get(peer) {
-            report.add(&format!("proxy.cpu_vs_{peer}"), cpu["creto"] / value, "", "policy and call records on, peer bare; median of rounds");
+            report.add(
+                &format!("proxy.cpu_vs_{peer}"),
+                cpu["creto"] / value,
+                "",
+                "policy and call records on, peer bare; median of rounds",
+            );
         }
     }
     Ok(())

@@ -111,17 +111,23 @@ pub(crate) fn envoy(folder: &Path, backend: u16) -> Outcome<Option<Peer>> {
 "#,
     );
     let path = write(folder, "envoy.yaml", &config)?;
-    let process = Process::start(
-        Command::new(binary).args(["-c", &path, "--concurrency", "1", "--use-dynamic-base-id", "-l", "error"]),
-    )?;
+    let process = Process::start(Command::new(binary).args([
+        "-c",
+        &path,
+        "--concurrency",
+        "1",
+        "--use-dynamic-base-id",
+        "-l",
+        "error",
+    ]))?;
     wait_for(port)?;
     Ok(Some(Peer { name: "envoy", process, url: format!("http://127.0.0.1:{port}/json") }))
 }
 
 fn envoy_binary() -> Option<PathBuf> {
-    let cache = std::env::var_os("CRETO_CACHE").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/creto"))
-    })?;
+    let cache = std::env::var_os("CRETO_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/creto")))?;
     let packages = std::fs::read_dir(cache.join("envoy/lib")).ok()?;
     packages
         .filter_map(Result::ok)

@@ -58,7 +58,8 @@ pub(crate) fn reset_peak(pid: u32) -> Outcome<()> {
 
 fn status_kib(pid: u32, field: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field in /proc status")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field in /proc status")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }
 

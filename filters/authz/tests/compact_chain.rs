@@ -1,5 +1,6 @@
 //! The compact chain: what was minted holds, and nothing else does.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
+#![forbid(unsafe_code)]
 
 use std::alloc::System;
 

@@ -46,7 +46,10 @@ impl MappedFile {
     pub fn open(path: &Path, len: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         if file.metadata()?.len() != len as u64 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has not the size it was made with"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file has not the size it was made with",
+            ));
         }
         // Blocks may have been punched out by a copy: without them a store could fault.
         rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len as u64)?;
@@ -135,7 +138,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let error = MappedFile::create(&path, 1 << 60).unwrap_err();
-        assert!(matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge), "{error:?}");
+        assert!(
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge),
+            "{error:?}"
+        );
         assert!(!path.try_exists().unwrap());
     }
 }

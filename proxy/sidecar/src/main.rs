@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match creto_proxy::run(creto_proxy::Options::parse()) {
+    match creto_proxy::run(&creto_proxy::Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             use std::io::Write as _;

@@ -23,8 +23,10 @@ where
     let out = pump(&mut from_agent, &mut to_upstream, &moved, |bytes| record.sent(bytes));
     let back = pump(&mut from_upstream, &mut to_agent, &moved, |bytes| record.answered(bytes));
     // Whose fault an end is: of the side that broke, whether it was read from or written to.
-    let out = async { out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed)) };
-    let back = async { back.await.map_err(|broken| broken.outcome(Outcome::UpstreamFailed, Outcome::ClientGone)) };
+    let out =
+        async { out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed)) };
+    let back =
+        async { back.await.map_err(|broken| broken.outcome(Outcome::UpstreamFailed, Outcome::ClientGone)) };
     let watch = async {
         loop {
             let before = moved.load(Ordering::Relaxed);

@@ -69,7 +69,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn run(options: Options) -> Result<(), StartError> {
+pub fn run(options: &Options) -> Result<(), StartError> {
     log_to_stderr(options.log_format);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     // First come, first served: tonic asks for the process's default. A second call changes nothing.
@@ -86,7 +86,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
                 .enable_all()
                 .build()
                 .map_err(StartError::Runtime)?;
-            let enrolled = crate::plane::enroll::enroll(&options, &control_plane_ca);
+            let enrolled = crate::plane::enroll::enroll(options, &control_plane_ca);
             let (identity, secrets) = runtime.block_on(enrolled)?;
             state.keep_identity(&identity, &secrets)?;
             (identity, secrets)
@@ -96,11 +96,8 @@ pub fn run(options: Options) -> Result<(), StartError> {
     let proxy = bind(options.listen, "listen")?;
     let transparent = options.transparent.map(|address| bind(address, "transparent")).transpose()?;
     let admin = bind(options.admin, "admin")?;
-    let ready = Ready {
-        proxy: proxy.1,
-        transparent: transparent.as_ref().map(|bound| bound.1),
-        admin: admin.1,
-    };
+    let ready =
+        Ready { proxy: proxy.1, transparent: transparent.as_ref().map(|bound| bound.1), admin: admin.1 };
 
     let metrics = Arc::new(Metrics::default());
     // Segments of 1 MiB: the flag's unit is also the count.
@@ -112,14 +109,15 @@ pub fn run(options: Options) -> Result<(), StartError> {
         recorder.end_ambiguous(call.begun)?;
     }
 
-    let authority = InterceptionAuthority::load_or_make(state.path(), &identity.agent_name, Arc::clone(&provider))?;
-    let timeouts = Timeouts::from_options(&options);
+    let authority =
+        InterceptionAuthority::load_or_make(state.path(), &identity.agent_name, Arc::clone(&provider))?;
+    let timeouts = Timeouts::from_options(options);
     let own = [Some(ready.proxy), ready.transparent, Some(ready.admin)].into_iter().flatten().collect();
     let dialer = Dialer::new(UpstreamTls::new(&options.upstream_ca, &provider)?, timeouts, own);
     let bundles = bundle::BundleReader::new(&identity, &secrets)?;
     let sidecar = Arc::new(Sidecar {
         address: proxy.1,
-        enforced: Enforced::new(bundles.from_disk(&state)?),
+        enforced: Enforced::new(bundles.last_good(&state)?),
         recorder,
         upstreams: Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)),
         interception: Interception::new(authority, provider),
@@ -151,7 +149,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
         server.add_service(redirected);
     }
     let parts = LinkParts { ca_pem: control_plane_ca, identity, secrets, bundles, state, spool, ready };
-    let link = PlaneLink::new(&options, parts, &sidecar);
+    let link = PlaneLink::new(options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);
     server.add_service(link);
@@ -170,7 +168,8 @@ fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketA
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("CRETO_LOG").unwrap_or_else(|_| EnvFilter::new("info,pingora=warn,pingora_core=warn"));
+    let filter = EnvFilter::try_from_env("CRETO_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,pingora=warn,pingora_core=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused; the first goes on, as a test may have set one.
     let _ = match format {

@@ -22,7 +22,9 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file holds something else.
-    #[error("{path} cannot be read: {reason}; remove the state folder and enrol again if it was edited by hand")]
+    #[error(
+        "{path} cannot be read: {reason}; remove the state folder and enrol again if it was edited by hand"
+    )]
     Content {
         /// The file.
         path: PathBuf,
@@ -101,9 +103,10 @@ impl StateFolder {
             .map_err(|error| StateError::Content { path, reason: error.to_string() })?;
         let path = self.0.join("identity.key");
         let bytes = Zeroizing::new(self.read("identity.key")?.unwrap_or_default());
-        let (Some(seed), Some(chain_key)) =
-            (bytes.get(..32).and_then(|b| b.try_into().ok()), bytes.get(32..64).and_then(|b| b.try_into().ok()))
-        else {
+        let (Some(seed), Some(chain_key)) = (
+            bytes.get(..32).and_then(|b| b.try_into().ok()),
+            bytes.get(32..64).and_then(|b| b.try_into().ok()),
+        ) else {
             return Err(StateError::Content { path, reason: "it does not hold two keys of 32 bytes".into() });
         };
         Ok(Some((identity, Secrets { seed: Zeroizing::new(seed), chain_key: Zeroizing::new(chain_key) })))
@@ -145,7 +148,11 @@ impl StateFolder {
     }
 
     pub(crate) fn set_cut_off(&self, cut_off: bool) -> Result<(), StateError> {
-        if cut_off { self.write("cut-off", b"the control plane refuses this sidecar\n") } else { self.remove("cut-off") }
+        if cut_off {
+            self.write("cut-off", b"the control plane refuses this sidecar\n")
+        } else {
+            self.remove("cut-off")
+        }
     }
 
     pub(crate) fn announce(&self, ready: &Ready) -> Result<(), StateError> {

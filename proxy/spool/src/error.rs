@@ -9,7 +9,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum SpoolError {
     /// The bound on undelivered entries is reached.
-    #[error("the spool holds {segments} segments that the control plane has not taken: no more calls can be recorded")]
+    #[error(
+        "the spool holds {segments} segments that the control plane has not taken: no more calls can be recorded"
+    )]
     Full {
         /// Segments on disk.
         segments: usize,

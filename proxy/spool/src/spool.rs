@@ -274,7 +274,8 @@ impl Spool {
             return Err(SpoolError::Full { segments: writer.segments.len() });
         }
         let path = self.folder.join(SPARE);
-        let made = MappedFile::create(&path, self.limits.segment_bytes).map_err(|e| SpoolError::io(&path, e))?;
+        let made =
+            MappedFile::create(&path, self.limits.segment_bytes).map_err(|e| SpoolError::io(&path, e))?;
         writer.spare = Some(made);
         Ok(())
     }

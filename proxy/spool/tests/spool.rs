@@ -1,5 +1,6 @@
 //! The spool keeps what it was given, in order, whatever happens to the process.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_spool::{Limits, Spool, SpoolError};
 use proptest::prelude::*;

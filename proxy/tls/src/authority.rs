@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -67,7 +67,8 @@ impl InterceptionAuthority {
             let pem = fs::read_to_string(&certificate_path).map_err(TlsError::file(&certificate_path))?;
             (key, pem)
         } else {
-            let mint = |error: rcgen::Error| TlsError::Mint { name: owner.to_owned(), reason: error.to_string() };
+            let mint =
+                |error: rcgen::Error| TlsError::Mint { name: owner.to_owned(), reason: error.to_string() };
             let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(mint)?;
             let pem = authority_params(owner).self_signed(&key).map_err(mint)?.pem();
             write_private(&key_path, Zeroizing::new(key.serialize_pem()).as_bytes())?;

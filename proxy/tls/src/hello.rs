@@ -105,13 +105,17 @@ mod tests {
 
     #[test]
     fn without_alpn_http1_is_meant_and_an_address_is_no_name() {
-        let HelloRead::Complete(facts) = read_client_hello(&hello("127.0.0.1", &[])) else { panic!("not read") };
+        let HelloRead::Complete(facts) = read_client_hello(&hello("127.0.0.1", &[])) else {
+            panic!("not read")
+        };
         assert_eq!(facts, ClientHelloFacts { server_name: None, offers_h2: false, offers_http1: true });
     }
 
     #[test]
     fn other_protocols_are_not_hellos() {
-        for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), b"SSH-2.0-x\r\n", &[0x16, 3, 1, 0xff, 0xff, 0, 0, 0, 0]] {
+        for bytes in
+            [b"GET / HTTP/1.1\r\n\r\n".as_slice(), b"SSH-2.0-x\r\n", &[0x16, 3, 1, 0xff, 0xff, 0, 0, 0, 0]]
+        {
             let mut padded = bytes.to_vec();
             padded.resize(MAX_HELLO, 0);
             assert!(matches!(read_client_hello(&padded), HelloRead::Invalid), "{bytes:?}");

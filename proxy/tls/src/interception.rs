@@ -128,7 +128,8 @@ mod tests {
                 .with_no_client_auth();
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             let mut client =
-                ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned()).unwrap()).unwrap();
+                ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned()).unwrap())
+                    .unwrap();
             let mut server =
                 ServerConnection::new(interception.server_config(name, Protocol::Http1).unwrap()).unwrap();
             handshake(&mut client, &mut server);
@@ -163,7 +164,8 @@ mod tests {
     fn what_is_no_name_gets_no_certificate() {
         let folder = tempfile::tempdir().unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let authority = InterceptionAuthority::load_or_make(folder.path(), "a", Arc::clone(&provider)).unwrap();
+        let authority =
+            InterceptionAuthority::load_or_make(folder.path(), "a", Arc::clone(&provider)).unwrap();
         assert!(matches!(authority.mint("é.example"), Err(TlsError::Mint { .. })));
     }
 }

@@ -1,5 +1,6 @@
 //! One connection, one destination: what the names of a call disagree on is refused.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod wire;
 
@@ -76,7 +77,9 @@ async fn names_that_resolve_to_private_addresses_are_refused_unless_a_rule_says_
     );
     let sidecar = Detached::policy(policy).start().await;
     let port = upstream.port();
-    let request = format!("GET http://localhost:{port}/echo HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n");
+    let request = format!(
+        "GET http://localhost:{port}/echo HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n"
+    );
     let answer = exchange(sidecar.proxy(), request.as_bytes()).await;
     assert_eq!(status(&answer), 403, "{answer}");
     assert!(answer.contains("address_forbidden"), "{answer}");
@@ -143,9 +146,14 @@ async fn an_upstream_cannot_speak_for_the_sidecar_nor_through_headers_of_the_con
     );
     let sidecar = Detached::policy(policy).start().await;
     let to = raw.address();
-    let request = format!("GET http://{to}/ HTTP/1.1\r\nhost: {to}\r\nproxy-authorization: Basic eDp5\r\nconnection: close, x-mine\r\nx-mine: 1\r\n\r\n");
+    let request = format!(
+        "GET http://{to}/ HTTP/1.1\r\nhost: {to}\r\nproxy-authorization: Basic eDp5\r\nconnection: close, x-mine\r\nx-mine: 1\r\n\r\n"
+    );
     let answer = exchange(sidecar.proxy(), request.as_bytes()).await;
-    assert!(answer.contains("x-kept") && !answer.contains("x-hop") && !answer.contains("creto-refused"), "{answer}");
+    assert!(
+        answer.contains("x-kept") && !answer.contains("x-hop") && !answer.contains("creto-refused"),
+        "{answer}"
+    );
     let received = String::from_utf8_lossy(&raw.received()).to_lowercase();
     assert!(!received.contains("proxy-authorization") && !received.contains("x-mine"), "{received}");
     assert!(received.starts_with("get / http/1.1"), "origin-form leaves: {received}");

@@ -1,5 +1,6 @@
 //! What can be read in two ways is refused, and nothing ambiguous reaches an upstream.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod wire;
 
@@ -21,7 +22,9 @@ async fn with_plain_upstream() -> (Upstream, DetachedSidecar) {
 async fn a_plain_request_passes_as_absolute_form_and_by_base_url() {
     let (upstream, sidecar) = with_plain_upstream().await;
     let port = upstream.port();
-    let absolute = format!("GET http://localhost:{port}/echo?a=b HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n");
+    let absolute = format!(
+        "GET http://localhost:{port}/echo?a=b HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n"
+    );
     let answer = exchange(sidecar.proxy(), absolute.as_bytes()).await;
     assert_eq!(status(&answer), 200, "{answer}");
     let base = "GET /up/echo?a=b HTTP/1.1\r\nhost: anything\r\nconnection: close\r\n\r\n";
@@ -40,12 +43,36 @@ async fn ambiguous_requests_are_refused_and_never_forwarded() {
     let target = format!("http://localhost:{}/echo", upstream.port());
     let host = format!("localhost:{}", upstream.port());
     let cases: Vec<(&str, String)> = vec![
-        ("two lengths that differ", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde")),
-        ("a list of lengths", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4, 4\r\n\r\nabcd")),
-        ("a signed length", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: +4\r\n\r\nabcd")),
-        ("a coding that hides chunked", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n")),
-        ("chunked not last", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n")),
-        ("two transfer codings", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n")),
+        (
+            "two lengths that differ",
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde"
+            ),
+        ),
+        (
+            "a list of lengths",
+            format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4, 4\r\n\r\nabcd"),
+        ),
+        (
+            "a signed length",
+            format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: +4\r\n\r\nabcd"),
+        ),
+        (
+            "a coding that hides chunked",
+            format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunked not last",
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        (
+            "two transfer codings",
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n"
+            ),
+        ),
         ("a folded header", format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nx-a: b\r\n c\r\n\r\n")),
         ("space before the colon", format!("GET {target} HTTP/1.1\r\nhost : {host}\r\n\r\n")),
         ("a bare CR in a value", format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nx-a: b\rc\r\n\r\n")),
@@ -54,14 +81,28 @@ async fn ambiguous_requests_are_refused_and_never_forwarded() {
         ("no host", format!("GET {target} HTTP/1.1\r\n\r\n")),
         ("two hosts", format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nhost: other\r\n\r\n")),
         ("a host other than the target's", format!("GET {target} HTTP/1.1\r\nhost: evil.example\r\n\r\n")),
-        ("user information in the target", format!("GET http://u:p@{host}/echo HTTP/1.1\r\nhost: {host}\r\n\r\n")),
-        ("an address with two readings", format!("GET http://127.1:{}/echo HTTP/1.1\r\nhost: 127.1:{0}\r\n\r\n", upstream.port())),
+        (
+            "user information in the target",
+            format!("GET http://u:p@{host}/echo HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        ),
+        (
+            "an address with two readings",
+            format!("GET http://127.1:{}/echo HTTP/1.1\r\nhost: 127.1:{0}\r\n\r\n", upstream.port()),
+        ),
         ("another scheme", format!("GET ftp://{host}/echo HTTP/1.1\r\nhost: {host}\r\n\r\n")),
         ("not HTTP", "EHLO mail.example\r\n\r\n".to_owned()),
         ("an unknown version", format!("GET {target} HTTP/3.7\r\nhost: {host}\r\n\r\n")),
         ("a route that is climbed out of", "GET /up/../echo HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
-        ("a route that is climbed out of in disguise", "GET /up/%2e%2E/echo HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
-        ("a chunk size that overflows", format!("POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\nx-id: overflow\r\n\r\nfffffffffffffffff\r\n")),
+        (
+            "a route that is climbed out of in disguise",
+            "GET /up/%2e%2E/echo HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(),
+        ),
+        (
+            "a chunk size that overflows",
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\nx-id: overflow\r\n\r\nfffffffffffffffff\r\n"
+            ),
+        ),
     ];
     for (name, bytes) in cases {
         let before = upstream.requests().iter().filter(|request| request.header("x-id").is_none()).count();
@@ -71,7 +112,8 @@ async fn ambiguous_requests_are_refused_and_never_forwarded() {
         let after = upstream.requests().iter().filter(|request| request.header("x-id").is_none()).count();
         assert_eq!(before, after, "{name} reached the upstream");
     }
-    let still = exchange(sidecar.proxy(), b"GET /up/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let still =
+        exchange(sidecar.proxy(), b"GET /up/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert_eq!(status(&still), 200, "the sidecar goes on: {still}");
 }
 
@@ -85,7 +127,9 @@ async fn of_two_lengths_only_the_chunked_one_leaves_whichever_came_first() {
         ("TE.CL", "transfer-encoding: chunked\r\ncontent-length: 3"),
     ] {
         upstream.forget();
-        let bytes = format!("POST /up/echo HTTP/1.1\r\nhost: a\r\n{lengths}\r\nconnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\nGET /up/second HTTP/1.1\r\nhost: a\r\n\r\n");
+        let bytes = format!(
+            "POST /up/echo HTTP/1.1\r\nhost: a\r\n{lengths}\r\nconnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\nGET /up/second HTTP/1.1\r\nhost: a\r\n\r\n"
+        );
         let answer = exchange(sidecar.proxy(), bytes.as_bytes()).await;
         assert!([200, 400].contains(&status(&answer)), "{name}: {answer}");
         let seen = upstream.requests();

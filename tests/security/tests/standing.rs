@@ -1,5 +1,6 @@
 //! Who the agent is and what was delegated to it come before any policy.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod wire;
 

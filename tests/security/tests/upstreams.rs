@@ -1,5 +1,6 @@
 //! Upstreams that stall, break off or answer garbage: the agent gets a clear answer or a clean close, in bounded time.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod wire;
 
@@ -41,7 +42,8 @@ async fn one_that_never_answers_is_given_up_and_recorded() {
     let upstream = Upstream::start_plain().await;
     let sidecar = sidecar_for(upstream.port()).await;
     let start = Instant::now();
-    let answer = exchange(sidecar.proxy(), b"GET /up/stall HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let answer =
+        exchange(sidecar.proxy(), b"GET /up/stall HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert_eq!(status(&answer), 504, "{answer}");
     assert!(answer.contains("upstream_timeout") && answer.contains("may have acted"), "{answer}");
     assert!(start.elapsed() < Duration::from_secs(5));
@@ -54,9 +56,15 @@ async fn one_that_falls_silent_in_a_body_is_cut() {
     let sidecar = sidecar_for(upstream.port()).await;
     let start = Instant::now();
     let mut stream = tokio::net::TcpStream::connect(sidecar.proxy()).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /up/stall-body HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /up/stall-body HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
     let mut all = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(8), tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut all)).await;
+    let ended = tokio::time::timeout(
+        Duration::from_secs(8),
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut all),
+    )
+    .await;
     assert!(ended.is_ok(), "the connection ends by itself");
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert_eq!(outcomes(sidecar), [Outcome::UpstreamFailed]);
@@ -71,7 +79,10 @@ async fn garbage_resets_and_broken_bodies_are_told_apart_from_answers() {
         ("an impossible status", b"HTTP/1.1 9999 OK\r\n\r\n"),
         ("two lengths", b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
         ("a head without end", &[b'a'; 100_000]),
-        ("an unasked switch", b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+        (
+            "an unasked switch",
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        ),
     ];
     for (name, bytes) in cases {
         let raw = RawUpstream::answering(bytes).await;
@@ -121,7 +132,9 @@ async fn an_agent_that_leaves_ends_the_call_upstream() {
     let sidecar = sidecar_for(upstream.port()).await;
     {
         let mut stream = tokio::net::TcpStream::connect(sidecar.proxy()).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /up/stall HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /up/stall HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
         let start = Instant::now();
         while upstream.in_flight() == 0 {
             assert!(start.elapsed() < Duration::from_secs(5));
@@ -130,7 +143,10 @@ async fn an_agent_that_leaves_ends_the_call_upstream() {
     }
     let start = Instant::now();
     while upstream.in_flight() > 0 {
-        assert!(start.elapsed() < Duration::from_millis(1500), "the upstream still works for an agent that left");
+        assert!(
+            start.elapsed() < Duration::from_millis(1500),
+            "the upstream still works for an agent that left"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(outcomes(sidecar), [Outcome::ClientGone]);

@@ -91,33 +91,102 @@ impl Metrics {
             }
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        family("creto_calls_total", "counter", "Calls by verdict.", &[
-            ("{verdict=\"allowed\"}", count(&self.allowed)),
-            ("{verdict=\"denied\"}", count(&self.denied)),
-            ("{verdict=\"observed\"}", count(&self.observed)),
-        ]);
-        family("creto_calls_ended_total", "counter", "Calls by outcome.", &[
-            ("{outcome=\"completed\"}", count(&self.outcomes[Outcome::Completed as usize])),
-            ("{outcome=\"refused\"}", count(&self.outcomes[Outcome::Refused as usize])),
-            ("{outcome=\"upstream_failed\"}", count(&self.outcomes[Outcome::UpstreamFailed as usize])),
-            ("{outcome=\"client_gone\"}", count(&self.outcomes[Outcome::ClientGone as usize])),
-        ]);
-        family("creto_request_bytes_total", "counter", "Body bytes sent to upstreams.", &[("", count(&self.request_bytes))]);
-        family("creto_response_bytes_total", "counter", "Body bytes sent to the agent.", &[("", count(&self.response_bytes))]);
-        family("creto_unrecorded_total", "counter", "Entries that could not be recorded.", &[("", count(&self.unrecorded))]);
-        family("creto_connections", "gauge", "Open connections from the agent.", &[("", self.connections.load(Ordering::Relaxed) as f64)]);
-        family("creto_connections_total", "counter", "Connections from the agent.", &[("", count(&self.connections_total))]);
-        family("creto_connections_refused_total", "counter", "Connections refused at the bound.", &[("", count(&self.connections_refused))]);
-        family("creto_upstream_dials_total", "counter", "Connections opened to upstreams.", &[("", count(&self.upstream_dials))]);
-        family("creto_policy_epoch", "gauge", "Epoch of the policy in force; 0 is none.", &[("", readings.policy_epoch as f64)]);
-        family("creto_policy_staleness_seconds", "gauge", "Since the control plane last confirmed the policy.", &[("", readings.policy_staleness.as_secs_f64())]);
-        family("creto_control_plane_connected", "gauge", "1 while the stream is up.", &[("", f64::from(u8::from(readings.control_plane_connected)))]);
-        family("creto_spool_pending", "gauge", "Entries the control plane has not taken.", &[("", readings.spool_pending as f64)]);
-        let _ = writeln!(out, "# HELP creto_call_duration_seconds From the request's head to the answer's end.\n# TYPE creto_call_duration_seconds histogram");
+        family(
+            "creto_calls_total",
+            "counter",
+            "Calls by verdict.",
+            &[
+                ("{verdict=\"allowed\"}", count(&self.allowed)),
+                ("{verdict=\"denied\"}", count(&self.denied)),
+                ("{verdict=\"observed\"}", count(&self.observed)),
+            ],
+        );
+        family(
+            "creto_calls_ended_total",
+            "counter",
+            "Calls by outcome.",
+            &[
+                ("{outcome=\"completed\"}", count(&self.outcomes[Outcome::Completed as usize])),
+                ("{outcome=\"refused\"}", count(&self.outcomes[Outcome::Refused as usize])),
+                ("{outcome=\"upstream_failed\"}", count(&self.outcomes[Outcome::UpstreamFailed as usize])),
+                ("{outcome=\"client_gone\"}", count(&self.outcomes[Outcome::ClientGone as usize])),
+            ],
+        );
+        family(
+            "creto_request_bytes_total",
+            "counter",
+            "Body bytes sent to upstreams.",
+            &[("", count(&self.request_bytes))],
+        );
+        family(
+            "creto_response_bytes_total",
+            "counter",
+            "Body bytes sent to the agent.",
+            &[("", count(&self.response_bytes))],
+        );
+        family(
+            "creto_unrecorded_total",
+            "counter",
+            "Entries that could not be recorded.",
+            &[("", count(&self.unrecorded))],
+        );
+        family(
+            "creto_connections",
+            "gauge",
+            "Open connections from the agent.",
+            &[("", self.connections.load(Ordering::Relaxed) as f64)],
+        );
+        family(
+            "creto_connections_total",
+            "counter",
+            "Connections from the agent.",
+            &[("", count(&self.connections_total))],
+        );
+        family(
+            "creto_connections_refused_total",
+            "counter",
+            "Connections refused at the bound.",
+            &[("", count(&self.connections_refused))],
+        );
+        family(
+            "creto_upstream_dials_total",
+            "counter",
+            "Connections opened to upstreams.",
+            &[("", count(&self.upstream_dials))],
+        );
+        family(
+            "creto_policy_epoch",
+            "gauge",
+            "Epoch of the policy in force; 0 is none.",
+            &[("", readings.policy_epoch as f64)],
+        );
+        family(
+            "creto_policy_staleness_seconds",
+            "gauge",
+            "Since the control plane last confirmed the policy.",
+            &[("", readings.policy_staleness.as_secs_f64())],
+        );
+        family(
+            "creto_control_plane_connected",
+            "gauge",
+            "1 while the stream is up.",
+            &[("", f64::from(u8::from(readings.control_plane_connected)))],
+        );
+        family(
+            "creto_spool_pending",
+            "gauge",
+            "Entries the control plane has not taken.",
+            &[("", readings.spool_pending as f64)],
+        );
+        let _ = writeln!(
+            out,
+            "# HELP creto_call_duration_seconds From the request's head to the answer's end.\n# TYPE creto_call_duration_seconds histogram"
+        );
         let mut sum = 0;
         for (bucket, counter) in self.duration.iter().enumerate() {
             sum += counter.load(Ordering::Relaxed);
-            let bound = BUCKETS_MS.get(bucket).map_or("+Inf".to_owned(), |ms| (*ms as f64 / 1000.0).to_string());
+            let bound =
+                BUCKETS_MS.get(bucket).map_or("+Inf".to_owned(), |ms| (*ms as f64 / 1000.0).to_string());
             let _ = writeln!(out, "creto_call_duration_seconds_bucket{{le=\"{bound}\"}} {sum}");
         }
         let _ = writeln!(out, "creto_call_duration_seconds_sum {}", count(&self.duration_us) / 1e6);

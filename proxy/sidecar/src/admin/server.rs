@@ -41,13 +41,14 @@ impl Admin {
 impl BackgroundService for Admin {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let Some(listener) = self.listener.lock().take() else { return };
-        let listener = match listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener)) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "the admin listener cannot be used");
-                return;
-            }
-        };
+        let listener =
+            match listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener)) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!(%error, "the admin listener cannot be used");
+                    return;
+                }
+            };
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

@@ -54,22 +54,24 @@ type RefusedTarget = (String, u16, Refused);
 fn target(connection: &Connection, request: &Request<Incoming>) -> Result<Authority, RefusedTarget> {
     let written = request.uri().authority().map_or("", |authority| authority.as_str());
     if !matches!(connection.entrance, Entrance::Open) || request.version() == Version::HTTP_2 {
-        let refused = Refused::of(RefusalCode::NotSupported, "CONNECT is taken on the proxy's own address, by HTTP/1");
+        let refused =
+            Refused::of(RefusalCode::NotSupported, "CONNECT is taken on the proxy's own address, by HTTP/1");
         return Err((String::new(), 0, refused));
     }
-    let named = Authority::parse(written)
-        .map_err(|error| {
-            let words = format!("the CONNECT target {written:.80?} cannot be used: {error}");
-            (String::new(), 0, Refused::of(RefusalCode::MalformedRequest, words))
-        })?;
+    let named = Authority::parse(written).map_err(|error| {
+        let words = format!("the CONNECT target {written:.80?} cannot be used: {error}");
+        (String::new(), 0, Refused::of(RefusalCode::MalformedRequest, words))
+    })?;
     let Some(port) = named.port else {
         let refused = Refused::of(RefusalCode::MalformedRequest, "a CONNECT target has a port");
         return Err((named.host.into_string(), 0, refused));
     };
     if let Some(host) = request.headers().get(http::header::HOST) {
-        let same = host.to_str().ok().and_then(|host| Authority::parse(host).ok()).is_some_and(|host| {
-            host.host == named.host && host.port.is_none_or(|other| other == port)
-        });
+        let same = host
+            .to_str()
+            .ok()
+            .and_then(|host| Authority::parse(host).ok())
+            .is_some_and(|host| host.host == named.host && host.port.is_none_or(|other| other == port));
         if !same {
             let refused = Refused::of(RefusalCode::DestinationMismatch, "Host and CONNECT target differ");
             return Err((named.host.into_string(), port, refused));

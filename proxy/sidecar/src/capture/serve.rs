@@ -30,8 +30,12 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PING: Duration = Duration::from_secs(60);
 
 /// Serves one connection to its end. At shutdown the call under way is finished, no other is taken.
-pub(crate) async fn serve<S>(connection: Arc<Connection>, stream: S, protocol: Protocol, shutdown: ShutdownWatch)
-where
+pub(crate) async fn serve<S>(
+    connection: Arc<Connection>,
+    stream: S,
+    protocol: Protocol,
+    shutdown: ShutdownWatch,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let ended = match protocol {
@@ -84,7 +88,10 @@ where
     serving.await
 }
 
-async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+async fn answer(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
     // hyper leaves the body of an answer to HEAD out over HTTP/1 only; over HTTP/2 it would break the stream.
     let bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
     let response = recipe::run(connection, request).await;
@@ -95,5 +102,28 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
 async fn asked_to_stop(shutdown: &mut ShutdownWatch) {
     if shutdown.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pingora_core::protocols::l4::stream::Stream as L4Stream;
+
+    use super::*;
+
+    fn size_of_future<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_of_answer<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_holds_little_and_a_call_not_much_more() {
+        let idle = size_of_future(http1::<L4Stream>);
+        assert!(idle <= 2048, "the future of an HTTP/1 connection is {idle} bytes");
+        let call = size_of_answer(answer);
+        assert!(call <= 5120, "the future of a call is {call} bytes");
     }
 }

@@ -39,7 +39,9 @@ pub(crate) async fn run(connection: Arc<Connection>, mut stream: L4Stream, opene
     let Some(begins) = first_bytes::look(&mut stream, timeouts.head).await else { return };
     match begins {
         Begins::Tls(hello) => Box::pin(tls(connection, stream, opened, hello)).await,
-        Begins::BrokenTls => tracing::info!(port = opened.port, "a connection began with TLS that cannot be read"),
+        Begins::BrokenTls => {
+            tracing::info!(port = opened.port, "a connection began with TLS that cannot be read");
+        }
         Begins::Http1 => plain(connection, stream, opened, Protocol::Http1).await,
         Begins::Http2 => plain(connection, stream, opened, Protocol::Http2).await,
     }
@@ -119,7 +121,12 @@ async fn tls(connection: Arc<Connection>, stream: L4Stream, opened: Opened, hell
 }
 
 /// The protocol to speak with the agent: HTTP/2 if both it and the upstream do.
-async fn mirrored(connection: &Connection, origin: &Arc<Origin>, hello: &ClientHelloFacts, contact: bool) -> Protocol {
+async fn mirrored(
+    connection: &Connection,
+    origin: &Arc<Origin>,
+    hello: &ClientHelloFacts,
+    contact: bool,
+) -> Protocol {
     if !hello.offers_h2 {
         return Protocol::Http1;
     }

@@ -43,14 +43,17 @@ pub(crate) struct RedirectedEntrance {
 impl ServerApp for OpenEntrance {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let mut stream = *stream.into_any().downcast::<L4Stream>().ok()?;
-        let Some(connection) = admit(&self.0, Entrance::Open, &mut stream).await else { return None };
+        let connection = admit(&self.0, Entrance::Open, &mut stream).await?;
         match first_bytes::look(&mut stream, self.0.timeouts.head).await? {
             Begins::Http1 => serve::serve(connection, stream, Protocol::Http1, shutdown.clone()).await,
-            Begins::Http2 => Box::pin(serve::serve(connection, stream, Protocol::Http2, shutdown.clone())).await,
+            Begins::Http2 => {
+                Box::pin(serve::serve(connection, stream, Protocol::Http2, shutdown.clone())).await;
+            }
             // TLS pointed at the sidecar itself (a hosts file, a rewritten address): the server name is the destination.
             Begins::Tls(_) => {
                 let named = Named::Bytes(None);
-                let opened = Opened { capture: Capture::Transparent, named, port: Scheme::Https.default_port() };
+                let opened =
+                    Opened { capture: Capture::Transparent, named, port: Scheme::Https.default_port() };
                 Box::pin(tunnel::run(connection, stream, opened)).await;
             }
             Begins::BrokenTls => {}
@@ -63,12 +66,14 @@ impl ServerApp for OpenEntrance {
 impl ServerApp for RedirectedEntrance {
     async fn process_new(self: &Arc<Self>, stream: Stream, _shutdown: &ShutdownWatch) -> Option<Stream> {
         let mut stream = *stream.into_any().downcast::<L4Stream>().ok()?;
-        let original = stream.get_socket_digest().and_then(|digest| digest.original_dst()?.as_inet().copied());
+        let original =
+            stream.get_socket_digest().and_then(|digest| digest.original_dst()?.as_inet().copied());
         let Some(original) = original.filter(|address| *address != self.own) else {
             tracing::warn!("a connection came to the transparent port without a redirect; it is closed");
             return None;
         };
-        let connection = admit(&self.sidecar, Entrance::Redirected { port: original.port() }, &mut stream).await?;
+        let connection =
+            admit(&self.sidecar, Entrance::Redirected { port: original.port() }, &mut stream).await?;
         // A hello without a server name, or a request without a host, goes by the address it was sent to.
         let address = NormalHost::from_ip(original.ip());
         let named = Named::Bytes(Some(address));
@@ -111,7 +116,12 @@ impl<A> BoundListener<A> {
 
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> Serving for BoundListener<A> {
-    async fn start_service(&mut self, _fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        shutdown: ShutdownWatch,
+        listeners_per_fd: usize,
+    ) {
         let fds = Some(Arc::clone(&self.fds));
         self.service.start_service(fds, shutdown, listeners_per_fd).await;
     }

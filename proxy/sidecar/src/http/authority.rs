@@ -37,7 +37,8 @@ impl Authority {
         let port = match port {
             None => None,
             Some(digits) => {
-                let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
+                let number =
+                    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
                 Some(number.filter(|n| *n != 0).ok_or(AuthorityError::Port)?)
             }
         };
@@ -65,7 +66,9 @@ mod tests {
 
     #[test]
     fn ambiguous_authorities_are_refused() {
-        for text in ["", ":443", "a:", "a:0", "a:65536", "a:+1", "a:4 3", "u@a", "a:1:2", "::1", "a b", "127.1:80"] {
+        for text in
+            ["", ":443", "a:", "a:0", "a:65536", "a:+1", "a:4 3", "u@a", "a:1:2", "::1", "a b", "127.1:80"]
+        {
             assert!(Authority::parse(text).is_err(), "{text:?}");
         }
     }

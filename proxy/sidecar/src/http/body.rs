@@ -53,11 +53,14 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Own(body) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|never| match never {})))
-            }
+            Self::Own(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
             Self::Upstream(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }
@@ -87,7 +90,12 @@ pub(crate) struct ObservedAnswer {
 }
 
 impl ObservedAnswer {
-    pub(crate) fn new(inner: Incoming, record: Arc<CallRecord>, lease: Option<Lease>, idle: Duration) -> Self {
+    pub(crate) fn new(
+        inner: Incoming,
+        record: Arc<CallRecord>,
+        lease: Option<Lease>,
+        idle: Duration,
+    ) -> Self {
         let mut body = Self { inner, record, lease, silence: Silence::new(idle) };
         if body.inner.is_end_stream() {
             body.complete();

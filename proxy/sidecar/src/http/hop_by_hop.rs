@@ -37,9 +37,9 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     if let Some(te) = headers.get(TE) {
-        let trailers = te.to_str().is_ok_and(|value| {
-            value.split(',').any(|token| token.trim().eq_ignore_ascii_case("trailers"))
-        });
+        let trailers = te
+            .to_str()
+            .is_ok_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("trailers")));
         headers.remove(TE);
         if trailers {
             headers.insert(TE, http::HeaderValue::from_static("trailers"));

@@ -29,7 +29,9 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Malformed> {
     let headers = request.headers();
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let length = lengths.next();
-    if lengths.next().is_some() || length.is_some_and(|value| !value.as_bytes().iter().all(u8::is_ascii_digit)) {
+    if lengths.next().is_some()
+        || length.is_some_and(|value| !value.as_bytes().iter().all(u8::is_ascii_digit))
+    {
         return Err(Malformed::RepeatedLength);
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -71,9 +73,10 @@ fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| {
         let mut rest = segment;
         let mut dots = 0;
-        while let Some(after) = rest.strip_prefix('.').or_else(|| {
-            rest.get(..3).filter(|head| head.eq_ignore_ascii_case("%2e")).map(|_| &rest[3..])
-        }) {
+        while let Some(after) = rest
+            .strip_prefix('.')
+            .or_else(|| rest.get(..3).filter(|head| head.eq_ignore_ascii_case("%2e")).map(|_| &rest[3..]))
+        {
             rest = after;
             dots += 1;
         }
@@ -101,8 +104,16 @@ mod tests {
             (v11, &[("host", "a")][..], Ok(())),
             (v11, &[][..], Err(M::Host)),
             (v11, &[("host", "a"), ("host", "b")][..], Err(M::Host)),
-            (v11, &[("host", "a"), ("content-length", "1"), ("transfer-encoding", "chunked")][..], Err(M::TwoLengths)),
-            (v11, &[("host", "a"), ("content-length", "1"), ("content-length", "1")][..], Err(M::RepeatedLength)),
+            (
+                v11,
+                &[("host", "a"), ("content-length", "1"), ("transfer-encoding", "chunked")][..],
+                Err(M::TwoLengths),
+            ),
+            (
+                v11,
+                &[("host", "a"), ("content-length", "1"), ("content-length", "1")][..],
+                Err(M::RepeatedLength),
+            ),
             (v11, &[("host", "a"), ("content-length", "+1")][..], Err(M::RepeatedLength)),
             (v11, &[("host", "a"), ("transfer-encoding", "gzip, chunked")][..], Err(M::TransferEncoding)),
             (v11, &[("host", "a"), ("transfer-encoding", "xchunked")][..], Err(M::TransferEncoding)),

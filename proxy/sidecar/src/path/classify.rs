@@ -8,7 +8,11 @@ use crate::http::websocket;
 
 /// The kind, from the head alone.
 pub(crate) fn kind<B>(request: &Request<B>) -> Kind {
-    if request.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+    if request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    {
         Kind::Grpc
     } else if websocket::is_requested(request) {
         Kind::WebSocket

@@ -135,9 +135,7 @@ fn authority<B>(request: &Request<B>) -> Result<Option<Authority>, Refused> {
         Some(value) => Some(parse(value.to_str().map_err(|_| unreadable_host())?)?),
     };
     match (from_target, from_header) {
-        (Some(target), Some(header)) if target != header => {
-            Err(mismatch_with(&header, target.host.as_str()))
-        }
+        (Some(target), Some(header)) if target != header => Err(mismatch_with(&header, target.host.as_str())),
         (Some(named), _) | (None, Some(named)) => Ok(Some(named)),
         (None, None) => Ok(None),
     }

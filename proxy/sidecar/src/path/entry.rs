@@ -162,7 +162,10 @@ mod tests {
         let Some(v1::call_entry::Entry::Begun(read)) = read.entry else { panic!("not a beginning") };
         assert_eq!(read.at_us, begun.at_us);
         assert_eq!(read.capture(), v1::CaptureMode::Transparent);
-        assert_eq!((read.kind.as_str(), read.scheme.as_str(), read.method.as_str()), ("http", "https", "POST"));
+        assert_eq!(
+            (read.kind.as_str(), read.scheme.as_str(), read.method.as_str()),
+            ("http", "https", "POST")
+        );
         assert_eq!((read.host.as_str(), read.port, read.path.len()), ("api.example.com", 443, 400));
         assert_eq!(read.verdict(), v1::Verdict::Denied);
         assert_eq!((read.code.as_str(), read.policy.as_str(), read.rule.as_str()), ("rule_denies", "p", "r"));
@@ -182,7 +185,10 @@ mod tests {
         assert!(out.len() <= 160, "an end fits in the room the spool sets aside");
         let read = v1::CallEntry::decode(out.as_slice()).unwrap();
         let Some(v1::call_entry::Entry::Ended(read)) = read.entry else { panic!("not an end") };
-        assert_eq!((read.begun_sequence, read.at_us, read.outcome(), read.status), (300, 5, v1::Outcome::Refused, 403));
+        assert_eq!(
+            (read.begun_sequence, read.at_us, read.outcome(), read.status),
+            (300, 5, v1::Outcome::Refused, 403)
+        );
         assert_eq!((read.request_bytes, read.response_bytes, read.duration_us), (1, 2, 3));
         assert_eq!(read.upstream_address, "10.0.0.1:443");
     }

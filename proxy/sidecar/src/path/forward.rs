@@ -76,7 +76,10 @@ async fn exchange(
             // A pooled connection that had closed meanwhile: the request came back whole.
             Ok(Err(SendError::Unsent(returned))) => request = *returned,
             Ok(Err(SendError::Broken(error))) => {
-                return Err(Refused::of(RefusalCode::UpstreamBroken, format!("{origin}: {}", causes(&error))));
+                return Err(Refused::of(
+                    RefusalCode::UpstreamBroken,
+                    format!("{origin}: {}", causes(&error)),
+                ));
             }
             Err(_) => {
                 let waited = sidecar.timeouts.response;
@@ -87,7 +90,10 @@ async fn exchange(
             }
         }
     }
-    Err(Refused::of(RefusalCode::UpstreamUnreachable, format!("{origin} closes every connection before it is used")))
+    Err(Refused::of(
+        RefusalCode::UpstreamUnreachable,
+        format!("{origin} closes every connection before it is used"),
+    ))
 }
 
 /// Puts target, version and host as the connection's protocol has them.

@@ -39,7 +39,10 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     }
 }
 
-fn admit(connection: &Connection, request: &Request<Incoming>) -> Result<Admitted, Box<Response<AnswerBody>>> {
+fn admit(
+    connection: &Connection,
+    request: &Request<Incoming>,
+) -> Result<Admitted, Box<Response<AnswerBody>>> {
     let sidecar = &connection.sidecar;
     let enforcement = sidecar.enforced.load();
     // classify, the part the head tells: an answer must be in the caller's protocol even when nothing else is clear.
@@ -101,7 +104,13 @@ fn admit(connection: &Connection, request: &Request<Incoming>) -> Result<Admitte
             code: refusal.code,
             policy: decided.policy.to_owned(),
             rule: decided.rule.to_owned(),
-            detail: format!("{} {}://{}:{}{path:.256}", call.method, call.scheme.as_str(), call.host, call.port),
+            detail: format!(
+                "{} {}://{}:{}{path:.256}",
+                call.method,
+                call.scheme.as_str(),
+                call.host,
+                call.port
+            ),
         };
         return Err(Box::new(end_refused(&record, &refused)));
     }

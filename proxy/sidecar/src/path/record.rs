@@ -69,7 +69,11 @@ impl Recorder {
     }
 
     /// Puts the beginning of a call on the spool.
-    pub(crate) fn begin(self: &Arc<Self>, call: &Call<'_>, decided: Decided<'_>) -> Result<Arc<CallRecord>, SpoolError> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        decided: Decided<'_>,
+    ) -> Result<Arc<CallRecord>, SpoolError> {
         let begun = Begun {
             at_us: now_us(),
             call,

@@ -76,9 +76,11 @@ impl BundleReader {
     }
 
     /// The last good bundle on disk, or one that refuses everything.
-    pub(crate) fn from_disk(&self, state: &StateFolder) -> Result<Enforcement, BundleError> {
+    pub(crate) fn last_good(&self, state: &StateFolder) -> Result<Enforcement, BundleError> {
         if state.is_cut_off()? {
-            tracing::warn!("the control plane cut this sidecar off before; all calls are refused until it says otherwise");
+            tracing::warn!(
+                "the control plane cut this sidecar off before; all calls are refused until it says otherwise"
+            );
             return Ok(self.revoked(0, ""));
         }
         for bytes in state.bundles()? {
@@ -103,8 +105,8 @@ impl BundleReader {
         message.extend_from_slice(SIGNED);
         message.extend_from_slice(&signed.bundle);
         self.key.verify_strict(&message, &signature).map_err(|_| BundleError::Signature)?;
-        let bundle =
-            Bundle::decode(signed.bundle.as_ref()).map_err(|error| BundleError::Content(error.to_string()))?;
+        let bundle = Bundle::decode(signed.bundle.as_ref())
+            .map_err(|error| BundleError::Content(error.to_string()))?;
         if bundle.schema != SCHEMA {
             return Err(BundleError::Schema(bundle.schema));
         }
@@ -142,7 +144,9 @@ impl BundleReader {
             .map(AgentId)
             .map_err(|_| BundleError::Content("the agent id is not 32 bytes".into()))?;
         let standing = match agent.state() {
-            v1::AgentState::Active if agent.trust_level() == v1::TrustLevel::Suspended => AgentStanding::Suspended,
+            v1::AgentState::Active if agent.trust_level() == v1::TrustLevel::Suspended => {
+                AgentStanding::Suspended
+            }
             v1::AgentState::Active => AgentStanding::Active,
             v1::AgentState::Suspended => AgentStanding::Suspended,
             // A state that this version does not know is not one that calls are made in.

@@ -56,8 +56,11 @@ pub(crate) async fn enroll(options: &Options, ca_pem: &str) -> Result<(Identity,
             Err(error) => return Err(error.into()),
         }
     };
-    let chain_key: [u8; 32] =
-        answer.chain_key.as_slice().try_into().map_err(|_| EnrollError::Answer("the chain key is not 32 bytes"))?;
+    let chain_key: [u8; 32] = answer
+        .chain_key
+        .as_slice()
+        .try_into()
+        .map_err(|_| EnrollError::Answer("the chain key is not 32 bytes"))?;
     if answer.bundle_key.len() != 32 {
         return Err(EnrollError::Answer("the bundle key is not 32 bytes"));
     }

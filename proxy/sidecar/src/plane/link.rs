@@ -74,14 +74,17 @@ impl BackgroundService for PlaneLink {
             self.announce();
         }
         // Made here, since it belongs to this service's runtime.
-        let client =
-            match SidecarClient::connect_when_used(&self.endpoint, &self.certificate, &self.secrets.seed) {
-                Ok(client) => client,
-                Err(error) => {
-                    tracing::error!(%error, "there is no way to the control plane; the last good policy stays");
-                    return;
-                }
-            };
+        let client = match SidecarClient::connect_when_used(
+            &self.endpoint,
+            &self.certificate,
+            &self.secrets.seed,
+        ) {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::error!(%error, "there is no way to the control plane; the last good policy stays");
+                return;
+            }
+        };
         tokio::select! {
             () = sync::run(self, &client) => {}
             () = report::run(&self.sidecar, &self.spool, &client) => {}

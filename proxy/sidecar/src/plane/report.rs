@@ -105,7 +105,10 @@ impl Reporter {
                     // From the oldest kept entry, whatever the control plane has of it: what it has, it skips.
                     self.reader.seek(0);
                     if status.code() == Code::FailedPrecondition {
-                        tracing::error!(reason = status.message(), "the control plane misses earlier records");
+                        tracing::error!(
+                            reason = status.message(),
+                            "the control plane misses earlier records"
+                        );
                     }
                     return Err(ReportError::Plane(status));
                 }

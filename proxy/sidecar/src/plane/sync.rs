@@ -26,7 +26,10 @@ pub(crate) async fn run(link: &PlaneLink, client: &SidecarClient) {
         link.sidecar.plane.connected(false);
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => cut_off(link, &status),
-            _ => tracing::warn!(reason = status.message(), "the control plane is away; the last good policy stays"),
+            _ => tracing::warn!(
+                reason = status.message(),
+                "the control plane is away; the last good policy stays"
+            ),
         }
         // Full jitter: ten thousand sidecars do not come back at once.
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX);
@@ -59,19 +62,20 @@ async fn stream(link: &PlaneLink, client: &SidecarClient, bound: &mut Duration) 
         *bound = FIRST_BACKOFF;
         link.sidecar.plane.connected(true);
         match message.message {
-            Some(sync_response::Message::Heartbeat(heartbeat)) => {
-                if heartbeat.epoch == link.sidecar.enforced.load().epoch {
-                    link.sidecar.plane.confirmed();
-                    link.announce();
-                }
+            Some(sync_response::Message::Heartbeat(heartbeat))
+                if heartbeat.epoch == link.sidecar.enforced.load().epoch =>
+            {
+                link.sidecar.plane.confirmed();
+                link.announce();
             }
+            // Of another bundle than ours: the control plane is about to send that one.
+            Some(sync_response::Message::Heartbeat(_)) | None => {}
             Some(sync_response::Message::Bundle(signed)) => {
                 let answer = apply(link, &signed);
                 if up.send(SyncRequest { message: Some(answer) }).await.is_err() {
                     return Status::unavailable("the control plane closed the stream");
                 }
             }
-            None => {}
         }
     }
 }
@@ -85,7 +89,8 @@ fn apply(link: &PlaneLink, signed: &SignedBundle) -> sync_request::Message {
             let epoch = next.epoch;
             link.sidecar.enforced.replace(next);
             link.sidecar.plane.confirmed();
-            let kept = link.state.keep_bundle(&signed.encode_to_vec()).and_then(|()| link.state.set_cut_off(false));
+            let kept =
+                link.state.keep_bundle(&signed.encode_to_vec()).and_then(|()| link.state.set_cut_off(false));
             if let Err(error) = kept {
                 // Enforced all the same; a restart without the control plane would go by the one before.
                 tracing::error!(%error, "the policy could not be kept on disk");
@@ -108,7 +113,10 @@ fn cut_off(link: &PlaneLink, status: &Status) {
     if enforcement.standing == AgentStanding::Revoked {
         return;
     }
-    tracing::error!(reason = status.message(), "the control plane refuses this sidecar; all calls are refused");
+    tracing::error!(
+        reason = status.message(),
+        "the control plane refuses this sidecar; all calls are refused"
+    );
     link.sidecar.enforced.replace(link.bundles.revoked(enforcement.epoch, &enforcement.version));
     if let Err(error) = link.state.set_cut_off(true) {
         tracing::error!(%error, "that could not be kept on disk");

@@ -83,7 +83,9 @@ impl Dialer {
         let tls_error = |reason: String| DialError::Tls { origin: origin.to_string(), reason };
         let name = match origin.host.ip() {
             Some(ip) => ServerName::from(ip),
-            None => ServerName::try_from(origin.host.as_str().to_owned()).map_err(|e| tls_error(e.to_string()))?,
+            None => {
+                ServerName::try_from(origin.host.as_str().to_owned()).map_err(|e| tls_error(e.to_string()))?
+            }
         };
         let connector = TlsConnector::from(self.tls.client_config(http2));
         let handshake = tokio::time::timeout(self.timeouts.handshake, connector.connect(name, stream));
@@ -96,7 +98,11 @@ impl Dialer {
     }
 
     /// A plain connection to the first address that is allowed and answers.
-    pub(crate) async fn tcp(&self, origin: &Origin, guard: &Guard) -> Result<(TcpStream, SocketAddr), DialError> {
+    pub(crate) async fn tcp(
+        &self,
+        origin: &Origin,
+        guard: &Guard,
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
         let mut forbidden = None;
         let mut last = None;
         let mut tried = 0;

@@ -27,7 +27,9 @@ impl Guard {
         if self.observed && !creto_call::is_private_address(address) {
             return true;
         }
-        self.policy.as_ref().is_some_and(|policy| policy.address_allowed(origin.host.as_str(), origin.port, address))
+        self.policy
+            .as_ref()
+            .is_some_and(|policy| policy.address_allowed(origin.host.as_str(), origin.port, address))
     }
 
     /// Epoch of the policy it judges by.

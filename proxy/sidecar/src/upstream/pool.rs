@@ -78,11 +78,17 @@ impl Upstreams {
     }
 
     /// A connection for one call: an idle one, or a new one.
-    pub(crate) async fn lease(&self, origin: &Arc<Origin>, http2: bool, guard: &Guard) -> Result<Lease, DialError> {
+    pub(crate) async fn lease(
+        &self,
+        origin: &Arc<Origin>,
+        http2: bool,
+        guard: &Guard,
+    ) -> Result<Lease, DialError> {
         if let Some(lease) = self.pool.take(origin, http2, guard) {
             return Ok(lease);
         }
-        self.dial(origin, http2, guard).await
+        // Boxed: most calls find a connection, and none should carry room for a handshake.
+        Box::pin(self.dial(origin, http2, guard)).await
     }
 
     /// Whether the origin negotiates HTTP/2 with us: remembered, or found out by a connection that is then kept.
@@ -92,14 +98,18 @@ impl Upstreams {
         {
             return Ok(http2);
         }
-        let lease = self.dial(origin, true, guard).await?;
+        let lease = Box::pin(self.dial(origin, true, guard)).await?;
         let http2 = lease.is_http2();
         lease.give_back();
         Ok(http2)
     }
 
     /// A plain connection, for bytes that are not looked into.
-    pub(crate) async fn tunnel(&self, origin: &Origin, guard: &Guard) -> Result<(TcpStream, SocketAddr), DialError> {
+    pub(crate) async fn tunnel(
+        &self,
+        origin: &Origin,
+        guard: &Guard,
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
         self.metrics.dialed();
         self.dialer.tcp(origin, guard).await
     }
@@ -115,8 +125,13 @@ impl Upstreams {
             Dialed::Tls { stream, http2: true } => Sender::http2(*stream).await.map_err(failed)?,
             Dialed::Tls { stream, http2: false } => Sender::http1(*stream).await.map_err(failed)?,
         };
-        let lease =
-            Lease { sender, address, epoch: guard.epoch(), origin: Arc::clone(origin), pool: Arc::clone(&self.pool) };
+        let lease = Lease {
+            sender,
+            address,
+            epoch: guard.epoch(),
+            origin: Arc::clone(origin),
+            pool: Arc::clone(&self.pool),
+        };
         self.pool.learn(&lease, http2 && origin.scheme == Scheme::Https);
         Ok(lease)
     }
@@ -183,7 +198,10 @@ impl Lease {
         self.sender.is_http2()
     }
 
-    pub(crate) async fn send(&mut self, request: Request<ObservedRequest>) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<ObservedRequest>,
+    ) -> Result<Response<Incoming>, SendError> {
         self.sender.send(request).await
     }
 

@@ -36,10 +36,8 @@ impl Sender {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD)
-            .handshake(TokioIo::new(stream))
-            .await?;
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "an upstream connection ended");

@@ -41,11 +41,17 @@ pub(crate) fn status(answer: &str) -> u16 {
 /// Opens a tunnel by CONNECT; the answer to it, and the connection.
 pub(crate) async fn connect(proxy: SocketAddr, target: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(proxy).await.unwrap();
-    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        let got = tokio::time::timeout(PATIENCE, stream.read(&mut byte)).await.expect("an answer to CONNECT").unwrap();
+        let got = tokio::time::timeout(PATIENCE, stream.read(&mut byte))
+            .await
+            .expect("an answer to CONNECT")
+            .unwrap();
         if got == 0 {
             break;
         }
