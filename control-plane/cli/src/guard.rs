@@ -11,29 +11,62 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use crate::failure::{Failure, Outcome, exit};
+use crate::host;
 
 /// First argument of an invocation that only becomes another program.
 const FIRST: &str = "--become-child-of";
+
+/// First argument of an invocation that keeps a control plane for the runs that use it.
+const KEEPER: &str = "--keep-for-runs";
 
 /// A command for `program`, through the guard.
 ///
 /// # Errors
 /// When this program cannot find itself.
 pub(crate) fn command(program: &Path) -> Outcome<Command> {
-    let own = std::env::current_exe().map_err(|error| {
-        Failure::new("The program cannot find itself.").why(error).code(exit::NOT_STARTED)
-    })?;
-    let mut command = Command::new(own);
+    Ok(blocking_command(program)?.into())
+}
+
+/// The same, for a thread that waits for the child itself and must live as long.
+///
+/// # Errors
+/// As [`command`].
+pub(crate) fn blocking_command(program: &Path) -> Outcome<std::process::Command> {
+    let mut command = std::process::Command::new(own()?);
     command.arg(FIRST).arg(std::process::id().to_string()).arg(program);
     Ok(command)
 }
 
-/// Becomes the program wanted, when this invocation is the guard's: then it returns only on failure.
-#[must_use]
-pub fn become_child(mut arguments: impl Iterator<Item = OsString>) -> Option<Failure> {
-    if arguments.next()? != FIRST {
-        return None;
+/// A command for `program`, kept until no `creto run` shares the lock on `users`.
+///
+/// # Errors
+/// As [`command`].
+pub(crate) fn kept_command(program: &Path, users: &Path) -> Outcome<Command> {
+    let mut command = Command::new(own()?);
+    command.arg(KEEPER).arg(users).arg(program);
+    Ok(command)
+}
+
+fn own() -> Outcome<PathBuf> {
+    std::env::current_exe()
+        .map_err(|error| Failure::new("The program cannot find itself.").why(error).code(exit::NOT_STARTED))
+}
+
+/// Does what an invocation by `creto` itself is for, and gives its exit code; none when a user invoked it. As guard it
+/// becomes the program wanted, and returns only on failure.
+pub fn become_child(mut arguments: impl Iterator<Item = OsString>) -> Option<Outcome<u8>> {
+    match arguments.next()?.to_str()? {
+        FIRST => become_guarded(arguments).map(Err),
+        KEEPER => {
+            let users = PathBuf::from(arguments.next()?);
+            let program = arguments.next()?;
+            Some(host::keep(&users, &program, arguments.collect()))
+        }
+        _ => None,
     }
+}
+
+fn become_guarded(mut arguments: impl Iterator<Item = OsString>) -> Option<Failure> {
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
     let program = arguments.next()?;
     let failed = |why: String| Failure::new("The child cannot be started.").why(why).code(exit::NOT_STARTED);

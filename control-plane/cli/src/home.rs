@@ -70,6 +70,37 @@ impl Home {
         self.root.join("runs").join(agent)
     }
 
+    /// The folders of runs whose sidecar ended and may have left records: one that serves says so in `ready.json`.
+    #[must_use]
+    pub(crate) fn left_behind(&self) -> Vec<PathBuf> {
+        let there = |path: &Path| path.try_exists().unwrap_or(false);
+        let folders = fs::read_dir(self.root.join("runs")).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = folders
+            .map(|entry| entry.path())
+            .filter(|run| there(&run.join("sidecar/spool")) && !there(&run.join("sidecar/ready.json")))
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Lock on finding out whether a control plane runs here, and starting one.
+    #[must_use]
+    pub(crate) fn start_lock(&self) -> PathBuf {
+        self.data.join("start.lock")
+    }
+
+    /// Lock shared by the runs that use a control plane started for runs; it holds the process id of that one.
+    #[must_use]
+    pub(crate) fn users_lock(&self) -> PathBuf {
+        self.data.join("runs.lock")
+    }
+
+    /// Whether this control plane was started by `creto run`, and so ends with the last run that uses it.
+    #[must_use]
+    pub(crate) fn is_for_runs(&self, running: &Running) -> bool {
+        fs::read_to_string(self.users_lock()).is_ok_and(|text| text.trim().parse() == Ok(running.pid))
+    }
+
     /// The control plane that says it runs here; it may have died without taking the word back.
     #[must_use]
     pub(crate) fn running(&self) -> Option<Running> {

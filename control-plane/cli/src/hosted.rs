@@ -18,7 +18,7 @@ const READY_WAIT: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
-/// A control plane that lives as long as this value.
+/// A control plane of this program's. Started by [`Hosted::start`] it lives as long as this value.
 #[derive(Debug)]
 pub(crate) struct Hosted {
     child: Child,
@@ -32,11 +32,23 @@ impl Hosted {
     /// # Errors
     /// When its program is missing, or it does not listen in time.
     pub(crate) async fn start(data: &Path, listen: &str) -> Outcome<Self> {
+        let mut command: Command = guard::command(&program()?)?;
+        command.kill_on_drop(true);
+        Self::spawn(command, data, listen).await
+    }
+
+    /// Starts it for the runs that share the lock on `users`, on a free port; it ends after the last of them.
+    ///
+    /// # Errors
+    /// As [`Hosted::start`].
+    pub(crate) async fn start_for_runs(data: &Path, users: &Path) -> Outcome<Self> {
+        Self::spawn(guard::kept_command(&program()?, users)?, data, "127.0.0.1:0").await
+    }
+
+    async fn spawn(mut command: Command, data: &Path, listen: &str) -> Outcome<Self> {
         make_private_folder(data)?;
-        let program = program()?;
-        let mut command: Command = guard::command(&program)?;
         command.arg("--data").arg(data).args(["--listen", listen]);
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
         let log = data.join("control-plane.log");
         let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).map_err(|error| {
             Failure::new(format!("The log {} cannot be written.", log.display()))
@@ -64,7 +76,10 @@ impl Hosted {
         match said.await {
             Ok(Some(address)) => Ok(Self { child, address }),
             Ok(None) => Err(unusable("it ended before it listened".to_owned())),
-            Err(_) => Err(unusable(format!("it did not listen within {} s", READY_WAIT.as_secs()))),
+            Err(_) => {
+                let _ = child.kill().await;
+                Err(unusable(format!("it did not listen within {} s", READY_WAIT.as_secs())))
+            }
         }
     }
 

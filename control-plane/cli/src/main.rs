@@ -8,8 +8,10 @@ use clap::Parser;
 use creto_cli::{Cli, Failure, become_child};
 
 fn main() -> ExitCode {
-    if let Some(failure) = become_child(std::env::args_os().skip(1)) {
-        return tell(failure, false);
+    match become_child(std::env::args_os().skip(1)) {
+        Some(Ok(code)) => return ExitCode::from(code),
+        Some(Err(failure)) => return tell(failure, false),
+        None => {}
     }
     let cli = Cli::parse();
     let json = cli.is_json();

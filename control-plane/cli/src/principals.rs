@@ -9,6 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::home::Home;
 use crate::keys;
 use crate::operator::{Operator, refused};
+use crate::turns::{self, With};
 
 /// Name of the root principal that a home is given at its first start.
 pub(crate) const OPERATOR: &str = "operator";
@@ -81,6 +82,8 @@ pub(crate) async fn get(operator: &Operator, name: &str) -> Outcome<v1::Agent> {
 /// # Errors
 /// When the control plane refuses, or knows the name with another key.
 pub(crate) async fn root_principal(home: &Home, operator: &Operator) -> Outcome<SigningKey> {
+    // Two first starts at once would each make a key, and one be registered while the other is kept.
+    let _turn = turns::take(&home.keys().join("operator.lock"), With::Nobody).await?;
     let kept = keys::find(home, OPERATOR)?;
     let known = find(operator, OPERATOR).await?;
     match (kept, known) {

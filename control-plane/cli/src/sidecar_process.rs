@@ -112,6 +112,17 @@ impl SidecarProcess {
         log_path(&self.state)
     }
 
+    /// The id that the control plane gave it.
+    #[must_use]
+    pub(crate) fn id(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Identity {
+            sidecar_id: String,
+        }
+        let text = fs::read_to_string(self.state.join("sidecar.json")).ok()?;
+        serde_json::from_str::<Identity>(&text).ok().map(|identity| identity.sidecar_id)
+    }
+
     /// The sidecar's own authority: what its agent must trust.
     #[must_use]
     pub(crate) fn authority(&self) -> PathBuf {

@@ -24,6 +24,9 @@ const PASSED: [(SignalKind, Signal); 6] = [
 /// Signals that have come and wait to be passed on.
 const WAITING: usize = 16;
 
+/// A signal that comes this soon after the agent's end is the one that ended it: a terminal sends to both.
+const SAME: Duration = Duration::from_millis(300);
+
 /// Sends a signal; a process that is gone is fine.
 pub(crate) fn send(pid: i32, which: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
@@ -69,6 +72,13 @@ impl Incoming {
             });
         }
         Ok(Self { received })
+    }
+
+    /// The next signal that is not the one that ended the agent: those of the first moment do not count.
+    pub(crate) async fn next_one_more(&mut self) -> Signal {
+        tokio::time::sleep(SAME).await;
+        while self.received.try_recv().is_ok() {}
+        self.next().await
     }
 
     /// The next signal.

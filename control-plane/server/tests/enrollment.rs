@@ -1,4 +1,5 @@
 //! How a sidecar becomes known, and how it does not.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod fixture;

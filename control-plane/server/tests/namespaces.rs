@@ -1,5 +1,6 @@
 //! The walk: every RPC, called by everyone who may not, tells them nothing. What is there and what is not gives
 //! the same answer, so nobody can see, count or guess another namespace's things.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod fixture;

@@ -1,4 +1,5 @@
 //! Bundles reach the sidecars they are for.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod fixture;

@@ -1,4 +1,5 @@
 //! Chains of signed links: what holds, and what is refused with which words.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use std::collections::HashMap;

@@ -1,4 +1,5 @@
 //! The compiled set decides as the definition does, over random documents and calls.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_authz::{CallPath, PathGlob};

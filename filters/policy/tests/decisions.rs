@@ -1,4 +1,5 @@
 //! What documents decide.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_call::{Call, Capture, Decision, Kind, RefusalCode, Scheme};

@@ -1,4 +1,5 @@
 //! Deciding a call on a plain path allocates nothing, with a thousand rules of every kind.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use std::{alloc::System, fmt::Write as _, hint::black_box};

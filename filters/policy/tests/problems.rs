@@ -1,4 +1,5 @@
 //! What is wrong with a document, in the words and at the place that people see.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_policy::{Document, MAX_DOCUMENT_BYTES, MAX_RULES};

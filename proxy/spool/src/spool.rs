@@ -84,58 +84,45 @@ impl Spool {
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| SpoolError::InUse(folder.to_owned()))?;
 
-        let mut segments = BTreeMap::new();
-        let mut open = HashMap::new();
-        let mut payloads = BTreeMap::new();
-        let mut epoch = None;
-        let mut next = 1;
-        for path in segment::list(folder)? {
-            let bytes = std::fs::read(&path).map_err(|e| SpoolError::io(&path, e))?;
-            // A segment without a header was being made when the process died: nothing was ever in it.
-            let Some(header) = SegmentHeader::decode(&bytes) else {
-                std::fs::remove_file(&path).map_err(|e| SpoolError::io(&path, e))?;
-                continue;
-            };
-            epoch = Some(header.epoch);
-            segments.insert(header.first, Segment { path, open: 0 });
-            let mut sequence = header.first;
-            for frame in segment::frames(&bytes) {
-                match frame.kind {
-                    Kind::Begun => {
-                        open.insert(sequence, header.first);
-                        payloads.insert(sequence, frame.payload.to_vec());
-                    }
-                    Kind::Ended => {
-                        open.remove(&frame.begun);
-                        payloads.remove(&frame.begun);
-                    }
-                }
-                sequence += 1;
-            }
-            next = next.max(sequence);
-        }
-        for first in open.values() {
+        let found = Found::read(folder)?;
+        let epoch = match found.epoch {
+            Some(epoch) => epoch,
+            None => getrandom::u64().map_err(|e| SpoolError::io(folder, io::Error::other(e.to_string())))?,
+        };
+        let mut segments = found.segments;
+        for first in found.open.values() {
             if let Some(segment) = segments.get_mut(first) {
                 segment.open += 1;
             }
         }
-        let epoch = match epoch {
-            Some(epoch) => epoch,
-            None => getrandom::u64().map_err(|e| SpoolError::io(folder, io::Error::other(e.to_string())))?,
+        let mut spare = left_spare(folder, limits.segment_bytes)?;
+        let next = found.next;
+        // The last segment is gone on with: a sidecar that restarts often, or on a full disk, needs no new one.
+        let active = match found.last {
+            Some((header, end)) if let Some(segment) = segments.get(&header.first) => {
+                let path = segment.path.clone();
+                let mut map =
+                    MappedFile::open(&path, limits.segment_bytes).map_err(|e| SpoolError::io(&path, e))?;
+                // Bytes of an entry that was cut off must not be taken for one later.
+                let torn = vec![0; map.len() - end];
+                let _ = map.write(end, &torn);
+                ActiveSegment { map, path, header, end }
+            }
+            _ => {
+                let fresh = match spare.take() {
+                    Some(fresh) => fresh,
+                    None => new_spare(folder, limits.segment_bytes)?,
+                };
+                let active = activate(folder, fresh, SegmentHeader { epoch, first: next })?;
+                segments.insert(next, Segment { path: active.path.clone(), open: 0 });
+                active
+            }
         };
-        // A left-over spare holds nothing; making it anew tells at once whether there is space.
-        let spare_path = folder.join(SPARE);
-        if let Err(error) = std::fs::remove_file(&spare_path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(SpoolError::io(spare_path, error));
+        if spare.is_none() && segments.len() < limits.segments {
+            // Without one the spool still opens: beginnings say what is wrong when room runs out.
+            spare = new_spare(folder, limits.segment_bytes).ok();
         }
-
-        let fresh = MappedFile::create(&spare_path, limits.segment_bytes)
-            .map_err(|e| SpoolError::io(&spare_path, e))?;
-        let active = activate(folder, fresh, SegmentHeader { epoch, first: next })?;
-        segments.insert(next, Segment { path: active.path.clone(), open: 0 });
-        let spare = MappedFile::create(&spare_path, limits.segment_bytes).ok();
+        let (open, payloads) = (found.open, found.payloads);
         let left = payloads.into_iter().map(|(begun, payload)| OpenCall { begun, payload }).collect();
         let writer = Writer { active, spare, next, open, segments, scratch: Vec::with_capacity(MAX_ENTRY) };
         let spool = Self {
@@ -273,10 +260,7 @@ impl Spool {
         if writer.segments.len() >= self.limits.segments {
             return Err(SpoolError::Full { segments: writer.segments.len() });
         }
-        let path = self.folder.join(SPARE);
-        let made =
-            MappedFile::create(&path, self.limits.segment_bytes).map_err(|e| SpoolError::io(&path, e))?;
-        writer.spare = Some(made);
+        writer.spare = Some(new_spare(&self.folder, self.limits.segment_bytes)?);
         Ok(())
     }
 
@@ -291,6 +275,71 @@ impl Spool {
         writer.segments.insert(writer.next, Segment { path, open: 0 });
         Ok(())
     }
+}
+
+/// What an earlier run left in the folder.
+#[derive(Default)]
+struct Found {
+    segments: BTreeMap<u64, Segment>,
+    open: HashMap<u64, u64>,
+    payloads: BTreeMap<u64, Vec<u8>>,
+    epoch: Option<u64>,
+    next: u64,
+    /// Header of the newest segment, and where its entries end.
+    last: Option<(SegmentHeader, usize)>,
+}
+
+impl Found {
+    fn read(folder: &Path) -> Result<Self, SpoolError> {
+        let mut found = Self { next: 1, ..Self::default() };
+        for path in segment::list(folder)? {
+            let bytes = std::fs::read(&path).map_err(|e| SpoolError::io(&path, e))?;
+            // A segment without a header was being made when the process died: nothing was ever in it.
+            let Some(header) = SegmentHeader::decode(&bytes) else {
+                std::fs::remove_file(&path).map_err(|e| SpoolError::io(&path, e))?;
+                continue;
+            };
+            found.epoch = Some(header.epoch);
+            found.segments.insert(header.first, Segment { path, open: 0 });
+            let mut sequence = header.first;
+            let mut end = HEADER;
+            for frame in segment::frames(&bytes) {
+                match frame.kind {
+                    Kind::Begun => {
+                        found.open.insert(sequence, header.first);
+                        found.payloads.insert(sequence, frame.payload.to_vec());
+                    }
+                    Kind::Ended => {
+                        found.open.remove(&frame.begun);
+                        found.payloads.remove(&frame.begun);
+                    }
+                }
+                sequence += 1;
+                end += frame.size;
+            }
+            found.next = found.next.max(sequence);
+            found.last = Some((header, end));
+        }
+        Ok(found)
+    }
+}
+
+/// The spare of an earlier run, if there is one that nothing was written to.
+fn left_spare(folder: &Path, len: usize) -> Result<Option<MappedFile>, SpoolError> {
+    let path = folder.join(SPARE);
+    match MappedFile::open(&path, len) {
+        Ok(map) if map.bytes().iter().all(|byte| *byte == 0) => return Ok(Some(map)),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => {}
+    }
+    std::fs::remove_file(&path).map_err(|e| SpoolError::io(path, e))?;
+    Ok(None)
+}
+
+fn new_spare(folder: &Path, len: usize) -> Result<MappedFile, SpoolError> {
+    let path = folder.join(SPARE);
+    MappedFile::create(&path, len).map_err(|e| SpoolError::io(path, e))
 }
 
 /// Gives the spare its header and its name.

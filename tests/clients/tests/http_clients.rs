@@ -1,4 +1,5 @@
 //! Programs that make plain HTTP calls: one allowed, one refused, both on record.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;

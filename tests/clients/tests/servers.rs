@@ -1,4 +1,5 @@
 //! The git server and the package index work without a proxy.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use creto_test_clients::{GitServer, Installation, PackageIndex, Program};

@@ -1,4 +1,5 @@
 //! gRPC and WebSocket programs.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use creto_proto::v1::CallRecord;

@@ -1,4 +1,5 @@
 //! Tools that make many calls for one command: git and pip.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use creto_test_clients::{Entry, GitServer, Installation, PackageIndex, Program, World};

@@ -1,4 +1,5 @@
 //! The programs against the upstream itself: what fails here is no fault of a proxy.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;

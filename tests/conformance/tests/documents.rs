@@ -127,3 +127,18 @@ fn every_link_between_documents_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_bound_is_listed_with_an_owner_that_exists() {
+    let limits = fs::read_to_string(root().join("docs/limits.md")).unwrap();
+    let mut rows = 0;
+    for row in limits.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| bound")) {
+        let owners: Vec<&str> = row.split('`').filter(|part| part.ends_with(".rs")).collect();
+        assert!(!owners.is_empty(), "no owner: {row}");
+        for owner in owners {
+            assert!(root().join(owner).try_exists().unwrap(), "{owner} is not there: {row}");
+        }
+        rows += 1;
+    }
+    assert!(rows >= 100, "docs/limits.md lists {rows} bounds only");
+}

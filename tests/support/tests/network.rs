@@ -1,4 +1,5 @@
 //! The test network redirects what it should and nothing else.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::net::SocketAddr;

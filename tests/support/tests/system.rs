@@ -1,4 +1,5 @@
 //! The DSL starts, breaks and restarts a whole system.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use creto_test_support::{Plane, TestNetwork, Trip, UPSTREAM_NAME, Upstream, Way, ensure_upstream_name};

@@ -1,4 +1,5 @@
 //! The upstream does what its table of paths says.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::process::Command;

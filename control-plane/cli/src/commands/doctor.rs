@@ -36,7 +36,8 @@ struct Row(&'static str, State, String, String);
 /// # Errors
 /// When something that is needed is missing.
 pub(crate) async fn run(session: &Session) -> Outcome {
-    let mut rows = vec![kernel(), home(session), nftables(), authorities(), environment()];
+    let mut rows =
+        vec![kernel(), home(session), left_behind(session), nftables(), authorities(), environment()];
     rows.push(program("sidecar", sidecar_process::program()));
     rows.push(program("control plane", hosted::program()));
     rows.extend(running(session).await);
@@ -80,6 +81,22 @@ fn home(session: &Session) -> Row {
         Ok(()) => ok("home", folder.parent().unwrap_or(&folder).display().to_string()),
         Err(failure) => Row("home", State::Fail, failure.to_string(), "Give another with --home.".to_owned()),
     }
+}
+
+fn left_behind(session: &Session) -> Row {
+    let left = session.home.left_behind();
+    let Some(first) = left.first() else { return ok("records", "no run has left any behind") };
+    let more = match left.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Row(
+        "records",
+        State::Warn,
+        format!("perhaps in {}{more}", first.display()),
+        "Start creto-proxy on its sidecar folder to hand them in; then remove it (docs/operate.md)."
+            .to_owned(),
+    )
 }
 
 fn nftables() -> Row {

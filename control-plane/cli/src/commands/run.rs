@@ -14,12 +14,13 @@ use tokio::process::{Child, Command};
 use crate::agent_environment::{Variables, Way};
 use crate::commands::{calls, policy};
 use crate::failure::{Failure, Outcome, exit};
+use crate::handing_in::{self, Counts};
 use crate::home::make_private_folder;
-use crate::hosted::Hosted;
 use crate::operator::{Access, Operator};
 use crate::output::remark;
 use crate::principals::{self, Standing};
 use crate::scoped_policy::{ScopedPolicy, scope};
+use crate::seat::Seat;
 use crate::session::Session;
 use crate::sidecar_process::{SidecarPlan, SidecarProcess};
 use crate::signals::{self, Incoming};
@@ -72,13 +73,18 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> Outcome<u8> {
         Ok(mut child) => Ok(wait(&mut child, &mut incoming, &mut run.sidecar).await),
         Err(failure) => Err(failure),
     };
-    let handed_in = run.sidecar.stop().await;
-    let told = match &outcome {
-        Ok(code) => tell(&run, &args, started.elapsed(), *code).await,
-        Err(_) => Ok(()),
+    let counts = tokio::select! {
+        counts = handing_in::settled(&run.sidecar.ready.admin) => counts,
+        // Whoever sends a signal now has waited long enough.
+        _ = incoming.next_one_more() => None,
     };
+    let ended = run.sidecar.stop().await;
+    let calls = run.calls().await;
+    let handed_in = ended && run.has_handed_in(counts, calls.as_deref());
+    if let Ok(code) = &outcome {
+        tell(&run, &args, calls.as_deref(), started.elapsed(), *code);
+    }
     run.end(handed_in).await;
-    told?;
     outcome
 }
 
@@ -91,7 +97,8 @@ struct Run {
     policy: Option<ScopedPolicy>,
     folder: PathBuf,
     sidecar: SidecarProcess,
-    hosted: Option<Hosted>,
+    access: Access,
+    seat: Option<Seat>,
     /// When the run began, milliseconds since the Unix epoch.
     since_ms: i64,
 }
@@ -114,12 +121,39 @@ impl Run {
             let _ = std::fs::remove_dir_all(&self.folder);
         } else {
             remark(&format!(
-                "creto: the sidecar did not end by itself; its state stays in {}",
-                self.folder.display()
+                "creto: not every record of this run is known to be at the control plane: what is missing stays in \
+                 {0}/sidecar. With the control plane running, `creto-proxy --state {0}/sidecar --control-plane URL \
+                 --control-plane-ca {1} --listen 127.0.0.1:0 --admin 127.0.0.1:0` hands it in.",
+                self.folder.display(),
+                self.access.authority.display(),
             ));
         }
-        if let Some(hosted) = self.hosted {
-            hosted.stop().await;
+        if let Some(seat) = self.seat {
+            seat.leave().await;
+        }
+    }
+
+    /// The calls of the run, the newest first; none, and that is said, when the control plane does not answer.
+    async fn calls(&self) -> Option<Vec<v1::CallRecord>> {
+        let filter =
+            v1::CallFilter { agent_name: self.agent.clone(), since_ms: self.since_ms, ..Default::default() };
+        match calls::list(&self.operator, filter, COUNTED_CALLS).await {
+            Ok(calls) => Some(calls),
+            Err(failure) => {
+                remark(&format!(
+                    "creto: there is no summary: {failure} The calls are listed once the control plane is back."
+                ));
+                None
+            }
+        }
+    }
+
+    /// Whether the control plane has every record of the run.
+    fn has_handed_in(&self, counts: Option<Counts>, calls: Option<&[v1::CallRecord]>) -> bool {
+        let Some(counts) = counts else { return false };
+        match (calls, self.sidecar.id()) {
+            (Some(calls), Some(id)) => counts.are_among(calls, &id, calls.len() < COUNTED_CALLS),
+            _ => counts.were_taken(),
         }
     }
 }
@@ -153,7 +187,7 @@ async fn prepare(session: &Session, args: &RunArgs, document: Option<String>) ->
     progress.enable_steady_tick(Duration::from_millis(100));
     progress.set_message("control plane");
     let since_ms = jiff::Timestamp::now().as_millisecond();
-    let (hosted, operator, access) = control_plane(session).await?;
+    let (seat, operator, access) = control_plane(session).await?;
     progress.set_message("agent");
     let tail = hex::encode(keys::random::<3>()?);
     let name = args.agent.clone().unwrap_or_else(|| fresh_name(&args.command[0], &tail));
@@ -191,26 +225,23 @@ async fn prepare(session: &Session, args: &RunArgs, document: Option<String>) ->
         policy,
         folder,
         sidecar,
-        hosted,
+        access,
+        seat,
         since_ms,
     })
 }
 
-/// The control plane given or running in this home; else one for the length of the run.
-async fn control_plane(session: &Session) -> Outcome<(Option<Hosted>, Operator, Access)> {
-    if session.is_elsewhere() || session.home.running().is_some() {
+/// The control plane given or running in this home; else one that ends with the last run that uses it.
+async fn control_plane(session: &Session) -> Outcome<(Option<Seat>, Operator, Access)> {
+    if session.is_elsewhere() {
         let access = session.access()?;
-        match Operator::connect(&access, session.namespace()).await {
-            Ok(operator) => return Ok((None, operator, access)),
-            Err(failure) if session.is_elsewhere() => return Err(failure),
-            // The file of a control plane that was killed: its process id is another's now.
-            Err(_) => {}
-        }
+        let operator = Operator::connect(&access, session.namespace()).await?;
+        return Ok((None, operator, access));
     }
-    let hosted = Hosted::start(session.home.data(), "127.0.0.1:0").await?;
-    let access = session.access_at(&hosted.address);
+    let (seat, address) = Seat::take(session).await?;
+    let access = session.access_at(&address);
     let operator = Operator::connect(&access, session.namespace()).await?;
-    Ok((Some(hosted), operator, access))
+    Ok((seat, operator, access))
 }
 
 /// `python3.11` becomes `python3-11-3fa2c1`.
@@ -234,14 +265,17 @@ async fn start_child(run: &Run, args: &RunArgs) -> Outcome<Child> {
     for line in variables.remarks() {
         remark(&line);
     }
-    Command::new(program).args(&args.command[1..]).envs(variables.set).spawn().map_err(|error| {
-        match error.kind() {
-            ErrorKind::NotFound => not_found(program),
-            _ => Failure::new(format!("The command {} cannot be executed.", program.to_string_lossy()))
-                .why(error)
-                .next("Check that it is executable (chmod +x) and for this machine.")
-                .code(exit::NOT_EXECUTABLE),
-        }
+    let mut command = Command::new(program);
+    command.args(&args.command[1..]).envs(variables.set);
+    for name in variables.unset {
+        command.env_remove(name);
+    }
+    command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => not_found(program),
+        _ => Failure::new(format!("The command {} cannot be executed.", program.to_string_lossy()))
+            .why(error)
+            .next("Check that it is executable (chmod +x) and for this machine.")
+            .code(exit::NOT_EXECUTABLE),
     })
 }
 
@@ -270,22 +304,13 @@ async fn wait(child: &mut Child, incoming: &mut Incoming, sidecar: &mut SidecarP
 }
 
 /// The summary, to standard error or the file asked for.
-async fn tell(run: &Run, args: &RunArgs, took: Duration, code: u8) -> Outcome {
-    let filter =
-        v1::CallFilter { agent_name: run.agent.clone(), since_ms: run.since_ms, ..Default::default() };
+fn tell(run: &Run, args: &RunArgs, calls: Option<&[v1::CallRecord]>, took: Duration, code: u8) {
+    let Some(calls) = calls else { return };
     let mut summary = Summary::default();
-    match calls::list(&run.operator, filter, COUNTED_CALLS).await {
-        Ok(calls) => calls.iter().for_each(|call| summary.add(call)),
-        Err(failure) => {
-            remark(&format!(
-                "creto: there is no summary: {failure} The calls are listed once the control plane is back."
-            ));
-            return Ok(());
-        }
-    }
+    calls.iter().for_each(|call| summary.add(call));
     let Some(file) = &args.summary else {
         remark(&summary.text(&run.agent, took));
-        return Ok(());
+        return;
     };
     let text = format!("{}\n", summary.json(&run.agent, took, code));
     if let Err(error) = std::fs::write(file, text) {
@@ -293,7 +318,6 @@ async fn tell(run: &Run, args: &RunArgs, took: Duration, code: u8) -> Outcome {
         remark(&format!("creto: the summary cannot be written to {}: {error}", file.display()));
         remark(&summary.text(&run.agent, took));
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) async fn run(sidecar: &Arc<Sidecar>, spool: &Arc<Spool>, client: &SidecarClient) {
     let mut reporter = Reporter::new(Arc::clone(spool), client.channel());
     loop {
+        // Before and after: a report may take long, and whoever waits for zero must not read an old one.
+        sidecar.plane.pending(spool.last_sequence().saturating_sub(reporter.mark));
         let wait = match reporter.report_all().await {
             Ok(()) => TICK,
             Err(error) => {

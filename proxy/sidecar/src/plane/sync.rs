@@ -87,14 +87,15 @@ fn apply(link: &PlaneLink, signed: &SignedBundle) -> sync_request::Message {
     match link.bundles.read(signed, current) {
         Ok(next) => {
             let epoch = next.epoch;
-            link.sidecar.enforced.replace(next);
-            link.sidecar.plane.confirmed();
+            // Kept before it is enforced: whatever was refused once stays refused after kill -9.
             let kept =
                 link.state.keep_bundle(&signed.encode_to_vec()).and_then(|()| link.state.set_cut_off(false));
             if let Err(error) = kept {
                 // Enforced all the same; a restart without the control plane would go by the one before.
                 tracing::error!(%error, "the policy could not be kept on disk");
             }
+            link.sidecar.enforced.replace(next);
+            link.sidecar.plane.confirmed();
             tracing::info!(epoch, "policy applied");
             link.announce();
             sync_request::Message::Ack(Ack { nonce, epoch })
@@ -113,12 +114,12 @@ fn cut_off(link: &PlaneLink, status: &Status) {
     if enforcement.standing == AgentStanding::Revoked {
         return;
     }
+    if let Err(error) = link.state.set_cut_off(true) {
+        tracing::error!(%error, "that this sidecar is refused could not be kept on disk");
+    }
     tracing::error!(
         reason = status.message(),
         "the control plane refuses this sidecar; all calls are refused"
     );
     link.sidecar.enforced.replace(link.bundles.revoked(enforcement.epoch, &enforcement.version));
-    if let Err(error) = link.state.set_cut_off(true) {
-        tracing::error!(%error, "that could not be kept on disk");
-    }
 }
