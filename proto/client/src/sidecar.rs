@@ -24,9 +24,7 @@ impl SidecarClient {
         certificate_der: &[u8],
         seed: &[u8; 32],
     ) -> Result<Self, ConnectError> {
-        let identity =
-            Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
-        Ok(Self { channel: endpoint.dial(Some(identity)).await? })
+        Ok(Self { channel: endpoint.dial(Some(identity(certificate_der, seed))).await? })
     }
 
     /// As [`Self::connect`], but connects when it is first used, and again whenever the connection broke.
@@ -38,9 +36,7 @@ impl SidecarClient {
         certificate_der: &[u8],
         seed: &[u8; 32],
     ) -> Result<Self, ConnectError> {
-        let identity =
-            Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes());
-        Ok(Self { channel: endpoint.dial_when_used(Some(identity))? })
+        Ok(Self { channel: endpoint.dial_when_used(Some(identity(certificate_der, seed)))? })
     }
 
     /// The connection itself, for calls that bring their own encoding.
@@ -66,4 +62,8 @@ impl SidecarClient {
     pub fn delegations(&self) -> DelegationAuthorityClient<Channel> {
         DelegationAuthorityClient::new(self.channel.clone())
     }
+}
+
+fn identity(certificate_der: &[u8], seed: &[u8; 32]) -> Identity {
+    Identity::from_pem(certificate_pem(certificate_der), ed25519_pkcs8_pem(seed).as_bytes())
 }

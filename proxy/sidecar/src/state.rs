@@ -125,20 +125,13 @@ impl StateFolder {
         self.write("sidecar.json", &json)
     }
 
-    /// The last good bundle, and the one before it.
-    pub(crate) fn bundles(&self) -> Result<Vec<Vec<u8>>, StateError> {
-        let mut found = Vec::new();
-        for name in ["bundle.bin", "bundle.previous.bin"] {
-            found.extend(self.read(name)?);
-        }
-        Ok(found)
+    /// The last good bundle.
+    pub(crate) fn bundle(&self) -> Result<Option<Vec<u8>>, StateError> {
+        self.read("bundle.bin")
     }
 
-    /// Keeps a bundle as the last good one.
+    /// Keeps a bundle as the last good one. The one before it is not kept: it may allow what this one takes away.
     pub(crate) fn keep_bundle(&self, signed: &[u8]) -> Result<(), StateError> {
-        if let Some(previous) = self.read("bundle.bin")? {
-            self.write("bundle.previous.bin", &previous)?;
-        }
         self.write("bundle.bin", signed)
     }
 

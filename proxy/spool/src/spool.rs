@@ -63,6 +63,8 @@ struct Writer {
     open: HashMap<u64, u64>,
     /// Segments on disk by first sequence, the active one included, with the number of calls under way in each.
     segments: BTreeMap<u64, Segment>,
+    /// Segments that were gone on from since the last [`Spool::sync`].
+    unsynced: Vec<PathBuf>,
     scratch: Vec<u8>,
 }
 
@@ -124,7 +126,15 @@ impl Spool {
         }
         let (open, payloads) = (found.open, found.payloads);
         let left = payloads.into_iter().map(|(begun, payload)| OpenCall { begun, payload }).collect();
-        let writer = Writer { active, spare, next, open, segments, scratch: Vec::with_capacity(MAX_ENTRY) };
+        let writer = Writer {
+            active,
+            spare,
+            next,
+            open,
+            segments,
+            unsynced: Vec::new(),
+            scratch: Vec::with_capacity(MAX_ENTRY),
+        };
         let spool = Self {
             folder: folder.to_owned(),
             epoch,
@@ -228,10 +238,21 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Io`].
     pub fn sync(&self) -> Result<(), SpoolError> {
-        let path = self.writer.lock().active.path.clone();
-        // Through a descriptor of its own: the lock is not held while the disk works.
-        let file = std::fs::File::open(&path).map_err(|e| SpoolError::io(&path, e))?;
-        file.sync_data().map_err(|e| SpoolError::io(&path, e))
+        let paths = {
+            let mut writer = self.writer.lock();
+            let mut paths = std::mem::take(&mut writer.unsynced);
+            paths.push(writer.active.path.clone());
+            paths
+        };
+        for path in paths {
+            // Through a descriptor of its own: the lock is not held while the disk works.
+            match std::fs::File::open(&path).and_then(|file| file.sync_data()) {
+                // Delivered and deleted meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done.map_err(|e| SpoolError::io(path, e))?,
+            }
+        }
+        Ok(())
     }
 
     /// Reads from the oldest entry kept.
@@ -270,7 +291,9 @@ impl Spool {
             return Err(SpoolError::Full { segments: writer.segments.len() });
         };
         let header = SegmentHeader { epoch: self.epoch, first: writer.next };
-        writer.active = activate(&self.folder, spare, header)?;
+        let next = activate(&self.folder, spare, header)?;
+        let filled = std::mem::replace(&mut writer.active, next);
+        writer.unsynced.push(filled.path);
         let path = writer.active.path.clone();
         writer.segments.insert(writer.next, Segment { path, open: 0 });
         Ok(())

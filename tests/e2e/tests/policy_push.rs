@@ -302,7 +302,7 @@ async fn a_deleted_policy_allows_nothing_any_more() {
     assert_eq!(kept.ask("/echo/1").await, through());
     scene.plane.delete_policy("pushed").await;
     // Its route went with it.
-    assert_eq!(kept.ask("/echo/1").await, (404, "no_route".to_owned()));
+    assert_eq!(kept.ask("/echo/1").await, (503, "no_policy".to_owned()));
     let url = format!("http://127.0.0.1:{}/echo/1", scene.upstream.port());
     for when in ["at once", "after a restart"] {
         let answer = sidecar.http_agent().get(Way::AbsoluteForm, &url).await;

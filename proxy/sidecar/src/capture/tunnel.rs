@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use creto_call::{Call, Capture, Decision, Kind, NormalHost, Refusal, RefusalCode, Scheme};
-use creto_proto::v1::Verdict;
+use creto_call::{Call, Capture, Kind, NormalHost, Scheme};
 use creto_proxy_tls::{ClientHelloFacts, Protocol};
+use http::HeaderMap;
 use pingora_core::protocols::l4::stream::Stream as L4Stream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::capture::first_bytes::{self, Begins};
 use crate::capture::{Connection, Entrance, serve};
-use crate::path::record::{Decided, Outcome};
-use crate::path::{authorize, identify, recipe};
+use crate::path::judge::{self, Judged};
+use crate::path::record::Outcome;
 use crate::splice;
 use crate::upstream::{Guard, Origin};
 
@@ -143,8 +143,7 @@ async fn mirrored(
 /// A tunnel that is not opened: decided once, on its server name.
 async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture, origin: Arc<Origin>) {
     let sidecar = &connection.sidecar;
-    let admitted = {
-        let enforcement = sidecar.enforced.load();
+    let judged = {
         let call = Call {
             capture,
             kind: Kind::Opaque,
@@ -154,38 +153,19 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             port: origin.port,
             path: "",
         };
-        let identified = identify::identify(&enforcement, &http::HeaderMap::new(), recipe::now_s());
-        let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
-        let decision = authorize::authorize(&enforcement, identified, &call);
-        let (verdict, refusal, by) = match decision {
-            Decision::Allow { by } => (Verdict::Allowed, None, Some(by)),
-            Decision::Observe(refusal) => (Verdict::Observed, Some(refusal), refusal.by),
-            Decision::Deny(refusal) => (Verdict::Denied, Some(refusal), refusal.by),
-        };
-        let decided = Decided {
-            verdict,
-            code: refusal.map_or("", |refusal: Refusal<'_>| refusal.code.as_str()),
-            policy: by.map_or("", |by| by.policy),
-            rule: by.map_or("", |by| by.rule),
-            policy_epoch: enforcement.epoch,
-            delegation_id,
-        };
-        let record = match sidecar.recorder.begin(&call, decided) {
-            Ok(record) => record,
-            Err(error) => {
-                tracing::error!(%error, "a tunnel is closed because it cannot be recorded");
-                return;
-            }
-        };
-        if verdict == Verdict::Denied {
+        judge::judge(&sidecar.recorder, &sidecar.enforced.load(), &HeaderMap::new(), &call)
+    };
+    // What cannot be recorded is closed; the recorder has said why.
+    let Ok(Judged { record, verdict }) = judged else { return };
+    let guard = match verdict {
+        Ok(guard) => guard,
+        Err(refused) => {
             // Undecrypted, there is no way to say why but to close; the record says it.
-            record.status(refusal.map_or(RefusalCode::NoRuleAllows, |refusal| refusal.code).status());
+            record.status(refused.code.status());
             record.finish(Outcome::Refused);
             return;
         }
-        (record, Guard::of(&enforcement, verdict == Verdict::Observed))
     };
-    let (record, guard) = admitted;
     let outcome = match sidecar.upstreams.tunnel(&origin, &guard).await {
         Ok((upstream, address)) => {
             record.upstream(address);

@@ -103,7 +103,10 @@ fn absolute_form<B>(request: &Request<B>) -> Result<Destination, Refused> {
 
 fn base_url<B>(enforcement: &Enforcement, request: &Request<B>) -> Result<Destination, Refused> {
     let path = request.uri().path();
-    let Some(route) = enforcement.policy.as_ref().and_then(|policy| policy.route(path)) else {
+    let Some(policy) = &enforcement.policy else {
+        return Err(Refused::of(RefusalCode::NoPolicy, "no policy has come that applies to this agent"));
+    };
+    let Some(route) = policy.route(path) else {
         return Err(Refused::of(RefusalCode::NoRoute, format!("no route begins {path:.64}")));
     };
     let host = NormalHost::parse(route.host)

@@ -6,5 +6,6 @@ pub(crate) mod destination;
 pub(crate) mod entry;
 pub(crate) mod forward;
 pub(crate) mod identify;
+pub(crate) mod judge;
 pub(crate) mod recipe;
 pub(crate) mod record;

@@ -1,9 +1,8 @@
 //! The path of a call, every way in alike.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use creto_call::{Call, Decision, RefusalCode};
+use creto_call::{Call, RefusalCode};
 use creto_proto::v1::Verdict;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -14,7 +13,7 @@ use crate::http::refuse::{self, Refused};
 use crate::http::strict;
 use crate::path::destination::{self, Destination};
 use crate::path::record::{CallRecord, Decided, Outcome};
-use crate::path::{authorize, classify, forward, identify};
+use crate::path::{classify, forward, judge};
 use crate::upstream::Guard;
 
 /// A call that may leave.
@@ -68,55 +67,20 @@ fn admit(
         port: destination.origin.port,
         path,
     };
-    // identify: before policy, because policy speaks of an agent that is known and in good standing.
-    let identified = identify::identify(&enforcement, request.headers(), now_s());
-    let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
-    // authorize: on the finished facts, and nothing after it changes them.
-    let decision = authorize::authorize(&enforcement, identified, &call);
-    let (verdict, refusal) = match decision {
-        Decision::Allow { by } => (Verdict::Allowed, Err(by)),
-        Decision::Observe(refusal) => (Verdict::Observed, Ok(refusal)),
-        Decision::Deny(refusal) => (Verdict::Denied, Ok(refusal)),
-    };
-    let (code, by) = match refusal {
-        Ok(refusal) => (refusal.code.as_str(), refusal.by),
-        Err(by) => ("", Some(by)),
-    };
-    let decided = Decided {
-        verdict,
-        code,
-        policy: by.map_or("", |by| by.policy),
-        rule: by.map_or("", |by| by.rule),
-        policy_epoch: enforcement.epoch,
-        delegation_id,
-    };
-    // record: the beginning, before anything leaves; what cannot be recorded does not leave.
-    let record = match sidecar.recorder.begin(&call, decided) {
-        Ok(record) => record,
+    // identify, authorize, and the beginning of the record: before anything leaves.
+    let judged = match judge::judge(&sidecar.recorder, &enforcement, request.headers(), &call) {
+        Ok(judged) => judged,
         Err(error) => {
-            tracing::error!(%error, "a call is refused because it cannot be recorded");
             let refused = Refused::of(RefusalCode::RecordUnavailable, error.to_string());
             return Err(Box::new(refuse::answer(&refused, kind, "")));
         }
     };
-    if let Decision::Deny(refusal) = decision {
-        let refused = Refused {
-            code: refusal.code,
-            policy: decided.policy.to_owned(),
-            rule: decided.rule.to_owned(),
-            detail: format!(
-                "{} {}://{}:{}{path:.256}",
-                call.method,
-                call.scheme.as_str(),
-                call.host,
-                call.port
-            ),
-        };
-        return Err(Box::new(end_refused(&record, &refused)));
-    }
+    let guard = match judged.verdict {
+        Ok(guard) => guard,
+        Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
+    };
     // reserve, hold, inject: quota, people and credentials stand here, between the decision and the wire.
-    let guard = Guard::of(&enforcement, verdict == Verdict::Observed);
-    Ok(Admitted { destination, record, guard })
+    Ok(Admitted { destination, record: judged.record, guard })
 }
 
 /// Records a refusal made before there were facts to decide on, and answers.
@@ -136,10 +100,7 @@ pub(crate) fn refuse_and_record(
     };
     match connection.sidecar.recorder.begin(call, decided) {
         Ok(record) => end_refused(&record, refused),
-        Err(error) => {
-            tracing::error!(%error, "a refusal could not be recorded");
-            refuse::answer(refused, call.kind, "")
-        }
+        Err(_) => refuse::answer(refused, call.kind, ""),
     }
 }
 
@@ -147,9 +108,4 @@ fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
     record.status(refused.code.status());
     record.finish(Outcome::Refused);
     refuse::answer(refused, record.kind(), &record.call_id())
-}
-
-/// Seconds since the Unix epoch.
-pub(crate) fn now_s() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -56,6 +56,8 @@ pub(crate) struct Recorder {
     metrics: Arc<Metrics>,
     /// "<sidecar id>/<spool epoch>/": the front of every call id.
     prefix: String,
+    /// Second in which a failure was logged last.
+    complained_s: AtomicU64,
 }
 
 thread_local! {
@@ -65,7 +67,7 @@ thread_local! {
 impl Recorder {
     pub(crate) fn new(spool: Arc<Spool>, metrics: Arc<Metrics>, sidecar_id: &str) -> Arc<Self> {
         let prefix = format!("{sidecar_id}/{:016x}/", spool.epoch());
-        Arc::new(Self { spool, metrics, prefix })
+        Arc::new(Self { spool, metrics, prefix, complained_s: AtomicU64::new(0) })
     }
 
     /// Puts the beginning of a call on the spool.
@@ -91,7 +93,7 @@ impl Recorder {
         let sequence = match sequence {
             Ok(sequence) => sequence,
             Err(error) => {
-                self.metrics.unrecorded();
+                self.complain(&error);
                 return Err(error);
             }
         };
@@ -107,6 +109,15 @@ impl Recorder {
             upstream: Mutex::new(None),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    /// Counts every entry that is not kept; says so once a second, since the log may lie on the disk that is full.
+    fn complain(&self, error: &SpoolError) {
+        self.metrics.unrecorded();
+        let now = now_us() as u64 / 1_000_000;
+        if self.complained_s.swap(now, Ordering::Relaxed) != now {
+            tracing::error!(%error, "calls cannot be recorded and are refused (creto_unrecorded_total counts them)");
+        }
     }
 
     /// Ends calls that an earlier run left open: the upstream may have acted on them.
@@ -193,8 +204,7 @@ impl CallRecord {
         };
         if let Err(error) = self.recorder.end(&ended) {
             // Its room was set aside, so only a failing disk comes here; the next start ends the call as ambiguous.
-            tracing::error!(call_id = self.call_id(), %error, "the end of a call could not be recorded");
-            self.recorder.metrics.unrecorded();
+            self.recorder.complain(&error);
         }
         self.recorder.metrics.ended(outcome, request_bytes, response_bytes, duration);
     }

@@ -11,7 +11,7 @@ use prost::Message as _;
 use thiserror::Error;
 
 use crate::enforcement::{AgentStanding, Enforcement, HeldChain, MintedScope};
-use crate::path::recipe::now_s;
+use crate::path::judge::now_s;
 use crate::state::{Identity, Secrets, StateError, StateFolder};
 
 const SIGNED: &[u8] = b"creto-bundle-v1";
@@ -83,7 +83,7 @@ impl BundleReader {
             );
             return Ok(self.revoked(0, ""));
         }
-        for bytes in state.bundles()? {
+        if let Some(bytes) = state.bundle()? {
             let read = SignedBundle::decode(bytes.as_slice())
                 .map_err(|error| BundleError::Content(error.to_string()))
                 .and_then(|signed| self.read(&signed, 0));
@@ -92,7 +92,9 @@ impl BundleReader {
                     tracing::info!(epoch = enforcement.epoch, "last good policy loaded from disk");
                     return Ok(enforcement);
                 }
-                Err(error) => tracing::error!(%error, "a policy on disk is not used"),
+                Err(error) => {
+                    tracing::error!(%error, "the policy on disk is not used; all calls are refused until one comes");
+                }
             }
         }
         Ok(self.empty(0, "", AgentStanding::Active))
