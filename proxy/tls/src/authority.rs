@@ -27,7 +27,7 @@ const LIFE: Duration = Duration::from_secs(365 * 86_400);
 const RENEW_AFTER: Duration = Duration::from_secs(270 * 86_400);
 /// Clocks differ: certificates hold from an hour ago.
 const BACKDATE: Duration = Duration::from_secs(3600);
-/// Below the 398 days that clients accept; a sidecar that runs longer mints anew on restart.
+/// Below the 398 days that clients accept; `interception` mints anew long before.
 const LEAF_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// Makes certificates for the names an agent calls.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -13,6 +14,9 @@ use crate::{InterceptionAuthority, TlsError};
 
 /// Names kept; at the bound the cache is emptied, since a name is minted again in well under a millisecond.
 const NAMES: usize = 1024;
+
+/// A certificate is minted anew after this long, well within its life.
+const REMINT: Duration = Duration::from_secs(30 * 86_400);
 
 /// HTTP version spoken inside TLS, mirrored from the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +32,7 @@ pub enum Protocol {
 pub struct Interception {
     authority: InterceptionAuthority,
     provider: Arc<CryptoProvider>,
-    configs: Mutex<HashMap<(String, Protocol), Arc<ServerConfig>>>,
+    configs: Mutex<HashMap<(String, Protocol), (Arc<ServerConfig>, Instant)>>,
 }
 
 impl Interception {
@@ -44,7 +48,9 @@ impl Interception {
     /// [`TlsError::Mint`] for what no certificate can name.
     pub fn server_config(&self, host: &str, protocol: Protocol) -> Result<Arc<ServerConfig>, TlsError> {
         let key = (host.to_owned(), protocol);
-        if let Some(config) = self.configs.lock().get(&key) {
+        if let Some((config, minted)) = self.configs.lock().get(&key)
+            && minted.elapsed() < REMINT
+        {
             return Ok(Arc::clone(config));
         }
         let minted = Arc::new(self.authority.mint(host)?);
@@ -64,7 +70,7 @@ impl Interception {
         if configs.len() >= NAMES {
             configs.clear();
         }
-        configs.insert(key, Arc::clone(&config));
+        configs.insert(key, (Arc::clone(&config), Instant::now()));
         Ok(config)
     }
 }
