@@ -27,12 +27,19 @@ pub enum Protocol {
     Http2,
 }
 
+/// A configuration with a certificate, and when that was made.
+#[derive(Debug)]
+struct Minted {
+    config: Arc<ServerConfig>,
+    at: Instant,
+}
+
 /// Opens agents' TLS connections.
 #[derive(Debug)]
 pub struct Interception {
     authority: InterceptionAuthority,
     provider: Arc<CryptoProvider>,
-    configs: Mutex<HashMap<(String, Protocol), (Arc<ServerConfig>, Instant)>>,
+    configs: Mutex<HashMap<(String, Protocol), Minted>>,
 }
 
 impl Interception {
@@ -48,10 +55,10 @@ impl Interception {
     /// [`TlsError::Mint`] for what no certificate can name.
     pub fn server_config(&self, host: &str, protocol: Protocol) -> Result<Arc<ServerConfig>, TlsError> {
         let key = (host.to_owned(), protocol);
-        if let Some((config, minted)) = self.configs.lock().get(&key)
-            && minted.elapsed() < REMINT
+        if let Some(minted) = self.configs.lock().get(&key)
+            && minted.at.elapsed() < REMINT
         {
-            return Ok(Arc::clone(config));
+            return Ok(Arc::clone(&minted.config));
         }
         let minted = Arc::new(self.authority.mint(host)?);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
@@ -70,7 +77,7 @@ impl Interception {
         if configs.len() >= NAMES {
             configs.clear();
         }
-        configs.insert(key, (Arc::clone(&config), Instant::now()));
+        configs.insert(key, Minted { config: Arc::clone(&config), at: Instant::now() });
         Ok(config)
     }
 }
