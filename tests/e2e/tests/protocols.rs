@@ -203,7 +203,7 @@ async fn a_gibibyte_passes_both_ways_without_growing_memory() {
     }
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.contains(&format!("\"body_length\":{}", GIB)), "{answer}");
+    assert!(answer.contains(&format!("\"body_length\":{GIB}")), "{answer}");
     let added = resident() - before;
     assert!(added < 8 * 1024, "a request of 1 GiB added {added} KiB");
 }
