@@ -1,2 +1,0 @@
-//! creto-benches.
-#![forbid(unsafe_code)]
