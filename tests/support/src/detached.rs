@@ -324,29 +324,41 @@ fn spooled(state: &Path) -> Vec<v1::CallEntry> {
     entries
 }
 
+/// A child that is killed unless it is taken: a wait that is given up must leave no process behind.
+struct Launching(Option<Child>);
+
+impl Drop for Launching {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 async fn launch(folder: &Path, flags: &[String]) -> (Child, serde_json::Value) {
     let log =
         std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log file");
     let ready_path = folder.join("state/ready.json");
     let _ = std::fs::remove_file(&ready_path);
-    let mut child = Command::new(binary("creto-proxy"))
+    let child = Command::new(binary("creto-proxy"))
         .args(flags)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
         .expect("creto-proxy starts");
+    let mut launching = Launching(Some(child));
     let start = Instant::now();
     loop {
-        if let Some(ready) =
-            std::fs::read(&ready_path).ok().and_then(|json| serde_json::from_slice(&json).ok())
-        {
-            return (child, ready);
-        }
+        let child = launching.0.as_mut().expect("a child that was not taken");
         let gone = child.try_wait().expect("a child to ask");
+        let ready = std::fs::read(&ready_path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        if let Some(ready) = ready {
+            return (launching.0.take().expect("a child that was not taken"), ready);
+        }
         if gone.is_some() || start.elapsed() > Duration::from_secs(20) {
             let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            let _ = child.kill();
             panic!("the sidecar did not come up ({gone:?}):\n{log}");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
