@@ -50,12 +50,12 @@ impl SpoolReader {
         let mut out = Vec::new();
         let mut taken = 0;
         let mut seen_end = false;
+        let mut buffer = vec![0; 64 * 1024];
         while out.len() < entries && taken < bytes {
             if self.at.is_none() && !self.find()? {
                 break;
             }
             let Some(position) = &mut self.at else { break };
-            let mut buffer = vec![0; 64 * 1024];
             let got = position
                 .file
                 .read_at(&mut buffer, position.offset)
@@ -85,17 +85,11 @@ impl SpoolReader {
     /// Opens the segment that holds `next`, or the oldest one after it.
     fn find(&mut self) -> Result<bool, SpoolError> {
         let mut best = None;
-        for path in segment::list(&self.folder)? {
-            let Ok(file) = std::fs::File::open(&path) else { continue };
-            let mut head = [0; HEADER];
-            if file.read_exact_at(&mut head, 0).is_err() {
-                continue;
-            }
-            let Some(header) = SegmentHeader::decode(&head) else { continue };
-            if header.first > self.next && best.is_some() {
+        for (file, first) in self.segments()? {
+            if first > self.next && best.is_some() {
                 break;
             }
-            best = Some((file, header.first));
+            best = Some((file, first));
         }
         let Some((file, first)) = best else { return Ok(false) };
         let mut position = Position { file, first, offset: HEADER as u64 };
@@ -121,22 +115,25 @@ impl SpoolReader {
     /// before it made the next, so unless the sequences join, this one is read again first (`again` was that).
     fn advance(&mut self, again: bool) -> Result<bool, SpoolError> {
         let Some(position) = &self.at else { return Ok(false) };
-        for path in segment::list(&self.folder)? {
-            let Ok(file) = std::fs::File::open(&path) else { continue };
-            let mut head = [0; HEADER];
-            if file.read_exact_at(&mut head, 0).is_err() {
-                continue;
-            }
-            let Some(header) = SegmentHeader::decode(&head) else { continue };
-            if header.first > position.first {
-                if header.first != self.next && !again {
-                    return Ok(true);
-                }
-                self.next = header.first;
-                self.at = Some(Position { file, first: header.first, offset: HEADER as u64 });
-                return Ok(true);
-            }
+        let current = position.first;
+        let Some((file, first)) = self.segments()?.find(|(_, first)| *first > current) else {
+            return Ok(false);
+        };
+        if first == self.next || again {
+            self.next = first;
+            self.at = Some(Position { file, first, offset: HEADER as u64 });
         }
-        Ok(false)
+        Ok(true)
+    }
+
+    /// The segments there are, oldest first, each with the sequence of its first entry. One that is being made or was
+    /// just released is passed over.
+    fn segments(&self) -> Result<impl Iterator<Item = (std::fs::File, u64)> + use<>, SpoolError> {
+        Ok(segment::list(&self.folder)?.into_iter().filter_map(|path| {
+            let file = std::fs::File::open(path).ok()?;
+            let mut head = [0; HEADER];
+            file.read_exact_at(&mut head, 0).ok()?;
+            Some((file, SegmentHeader::decode(&head)?.first))
+        }))
     }
 }

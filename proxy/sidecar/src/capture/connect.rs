@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use creto_call::{Call, Capture, Kind, Refusal, RefusalCode, Scheme};
+use creto_call::{Call, Capture, Kind, NormalHost, RefusalCode, Scheme};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::Parts;
@@ -18,8 +18,8 @@ use crate::path::recipe;
 
 /// Answers a CONNECT and takes the tunnel over.
 pub(crate) fn open(connection: &Arc<Connection>, request: Request<Incoming>) -> Response<AnswerBody> {
-    let destination = match target(connection, &request) {
-        Ok(destination) => destination,
+    let (host, port) = match target(connection, &request) {
+        Ok(target) => target,
         Err((host, port, refused)) => {
             let call = Call {
                 capture: Capture::Connect,
@@ -42,7 +42,6 @@ pub(crate) fn open(connection: &Arc<Connection>, request: Request<Incoming>) -> 
         let mut stream = io.into_inner();
         // Bytes that came with the request head belong to the tunnel.
         stream.rewind(&read_buf);
-        let (host, port) = (destination.host, destination.port.unwrap_or(Scheme::Https.default_port()));
         let opened = Opened { capture: Capture::Connect, named: Named::Target(host), port };
         tunnel::run(connection, stream, opened).await;
     });
@@ -51,7 +50,7 @@ pub(crate) fn open(connection: &Arc<Connection>, request: Request<Incoming>) -> 
 
 type RefusedTarget = (String, u16, Refused);
 
-fn target(connection: &Connection, request: &Request<Incoming>) -> Result<Authority, RefusedTarget> {
+fn target(connection: &Connection, request: &Request<Incoming>) -> Result<(NormalHost, u16), RefusedTarget> {
     let written = request.uri().authority().map_or("", |authority| authority.as_str());
     if !matches!(connection.entrance, Entrance::Open) || request.version() == Version::HTTP_2 {
         let refused =
@@ -79,19 +78,19 @@ fn target(connection: &Connection, request: &Request<Incoming>) -> Result<Author
     }
     let enforcement = connection.sidecar.enforced.load();
     let refusal = match &enforcement.policy {
-        None => Some(Refusal::of(RefusalCode::NoPolicy)),
+        None => Some(RefusalCode::NoPolicy),
         // Where the client speaks second (mail, SSH) it would wait for words that never come: said at once.
         Some(policy) => {
             let destination = policy.destination(named.host.as_str(), port);
             let forbidden = !destination.port_known && !destination.observes;
-            forbidden.then(|| Refusal::of(RefusalCode::PortForbidden))
+            forbidden.then_some(RefusalCode::PortForbidden)
         }
     };
     match refusal {
-        Some(refusal) => {
-            let refused = Refused::of(refusal.code, format!("CONNECT {}:{port}", named.host));
+        Some(code) => {
+            let refused = Refused::of(code, format!("CONNECT {}:{port}", named.host));
             Err((named.host.into_string(), port, refused))
         }
-        None => Ok(named),
+        None => Ok((named.host, port)),
     }
 }

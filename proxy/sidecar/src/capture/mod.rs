@@ -32,27 +32,17 @@ pub(crate) enum Entrance {
 }
 
 impl Entrance {
-    fn capture(&self) -> Capture {
-        match self {
-            Self::Open => Capture::BaseUrl,
-            Self::Bound { capture, .. } => *capture,
-            Self::Redirected { .. } => Capture::Transparent,
-        }
-    }
-
     /// The facts of a request that is refused before it has a destination.
     pub(crate) fn partial_call<'a, B>(&'a self, request: &'a Request<B>, kind: Kind) -> Call<'a> {
-        let (scheme, host, port) = match self {
-            Self::Bound { origin, .. } => (origin.scheme, origin.host.as_str(), origin.port),
-            Self::Open => (Scheme::Http, "", 0),
-            Self::Redirected { port } => (Scheme::Http, "", *port),
-        };
-        let capture = match self {
-            // An HTTP/2 request always carries an authority; to a sidecar it is a base-URL call.
-            Self::Open if request.uri().authority().is_some() && request.version() != Version::HTTP_2 => {
-                Capture::AbsoluteForm
+        // An HTTP/2 request always carries an authority; to a sidecar it is a base-URL call.
+        let absolute = request.uri().authority().is_some() && request.version() != Version::HTTP_2;
+        let (capture, scheme, host, port) = match self {
+            Self::Bound { capture, origin, .. } => {
+                (*capture, origin.scheme, origin.host.as_str(), origin.port)
             }
-            other => other.capture(),
+            Self::Open if absolute => (Capture::AbsoluteForm, Scheme::Http, "", 0),
+            Self::Open => (Capture::BaseUrl, Scheme::Http, "", 0),
+            Self::Redirected { port } => (Capture::Transparent, Scheme::Http, "", *port),
         };
         let method = request.method().as_str();
         Call { capture, kind, scheme, method, host, port, path: request.uri().path() }
