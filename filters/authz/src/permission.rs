@@ -150,7 +150,7 @@ fn verb_mask(verb: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use creto_call::{Capture, Scheme};
+    use creto_call::{Capture, Details, Scheme};
     use proptest::prelude::*;
 
     use super::*;
@@ -161,7 +161,7 @@ mod tests {
 
     fn call<'a>(method: &'a str, host: &'a str, path: &'a str) -> Call<'a> {
         let kind = if method.is_empty() { Kind::Opaque } else { Kind::Http };
-        Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port: 443, path }
+        Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port: 443, path, details: Details::default() }
     }
 
     #[test]

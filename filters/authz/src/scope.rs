@@ -81,7 +81,7 @@ fn digest_of(permissions: &[Permission]) -> ScopeDigest {
 
 #[cfg(test)]
 mod tests {
-    use creto_call::{Capture, Kind, Scheme};
+    use creto_call::{Capture, Details, Kind, Scheme};
 
     use super::*;
 
@@ -96,6 +96,7 @@ mod tests {
             host: "a.example",
             port: 443,
             path,
+            details: Details::default(),
         };
         assert!(scope.permits(&call("GET", "/")));
         assert!(scope.permits(&call("POST", "/upload")));

@@ -1,5 +1,7 @@
 //! The facts of a call.
 
+use crate::Details;
+
 /// One outbound call, as far as it is understood before it leaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -17,6 +19,8 @@ pub struct Call<'a> {
     pub port: u16,
     /// Path without the query, as sent; empty for [`Kind::Opaque`].
     pub path: &'a str,
+    /// Everything else that a rule may ask.
+    pub details: Details<'a>,
 }
 
 /// The four ways into the sidecar.

@@ -129,6 +129,46 @@ refusal_codes! {
     NotSupported = "not_supported", 501,
         "The sidecar does not forward this kind of request.",
         "Use another method or protocol.";
+    /// The body is longer than what is read of one.
+    BodyTooLarge = "body_too_large", 413,
+        "The request's body, or a part of it, is longer than the sidecar reads, and policy asks what it says.",
+        "Send less; for whole bodies the operator can raise --body-limit.";
+    /// The body can be read in more than one way, or not at all.
+    BodyUnclear = "body_unclear", 400,
+        "The request's body cannot be read, or can be read in more than one way.",
+        "Send valid JSON in UTF-8, each key once.";
+    /// The body came encoded.
+    BodyEncoded = "body_encoded", 415,
+        "The request's body has a Content-Encoding, and policy asks what it says.",
+        "Send the body without Content-Encoding.";
+    /// The model's name could be taken for another one.
+    ModelUnclear = "model_unclear", 400,
+        "The model's name holds spaces or characters outside ASCII, so it could be taken for another one.",
+        "Send the model's name exactly as its provider writes it.";
+    /// Headers of an MCP request say something else than its body.
+    HeaderMismatch = "header_mismatch", 400,
+        "The headers of the MCP request and its body do not agree.",
+        "Send the same method, name and version in both.";
+    /// A tool is not the one that was seen before.
+    ToolChanged = "tool_changed", 403,
+        "The server changed this tool's definition after it was first seen.",
+        "Ask the operator to review the tool and to pin its new hash.";
+    /// A placeholder on its way to where its credential does not belong.
+    PlaceholderMisplaced = "placeholder_misplaced", 403,
+        "The request carries a placeholder for a credential that does not belong to this destination.",
+        "Send the placeholder only where its credential is bound to.";
+    /// The credential would go out in plain text.
+    CredentialNeedsTls = "credential_needs_tls", 403,
+        "A credential is bound to this destination, and the call would carry it in plain text.",
+        "Use https, or ask the operator to set `plain_http = true` on the credential.";
+    /// The secret cannot be had.
+    CredentialUnavailable = "credential_unavailable", 503,
+        "The credential for this call cannot be had now.",
+        "Retry later; the sidecar's log says what is wrong with it.";
+    /// The upstream's answer must be read and cannot be.
+    AnswerUnclear = "answer_unclear", 502,
+        "The destination's answer must be read before it is handed on, and cannot be.",
+        "Check the effect before calling again; the detail says what is wrong with the answer.";
     /// The records of calls cannot be kept.
     RecordUnavailable = "record_unavailable", 503,
         "The call cannot be recorded (disk full or unwritable), so it is refused.",
