@@ -6,6 +6,7 @@ pub(crate) mod delegate;
 pub(crate) mod doctor;
 pub(crate) mod policy;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod sidecars;
 pub(crate) mod up;
 
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// What agents may call.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Values that credentials of policies name; put in here, given to sidecars only.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// What went out, what was refused, and why.
     Calls(calls::CallsArgs),
     /// The sidecars and whether they enforce what they were offered.
@@ -79,6 +83,7 @@ impl Cli {
             Command::Delegate(args) => delegate::run(&session, args).await?,
             Command::Delegations(command) => delegate::manage(&session, command).await?,
             Command::Policy(command) => policy::run(&session, command).await?,
+            Command::Secrets(command) => secrets::run(&session, command).await?,
             Command::Calls(args) => calls::run(&session, args).await?,
             Command::Sidecars => sidecars::run(&session).await?,
             Command::Doctor => doctor::run(&session).await?,

@@ -17,6 +17,7 @@ mod output;
 mod principals;
 mod scoped_policy;
 mod seat;
+mod secret_input;
 mod session;
 mod sidecar_process;
 mod signals;

@@ -39,6 +39,10 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("/creto.v1.CallLog/ReportCalls", Access::Sidecar),
     ("/creto.v1.CallLog/ListCalls", Access::Operator),
     ("/creto.v1.CallLog/FollowCalls", Access::Operator),
+    ("/creto.v1.SecretStore/PutSecret", Access::Operator),
+    ("/creto.v1.SecretStore/ListSecrets", Access::Operator),
+    ("/creto.v1.SecretStore/DeleteSecret", Access::Operator),
+    ("/creto.v1.SecretStore/FetchSecret", Access::Sidecar),
 ];
 
 /// What the table says of a path.

@@ -18,6 +18,8 @@ pub(crate) enum Caller {
 /// An operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operator {
+    /// Its token's name, for the log.
+    pub(crate) name: String,
     /// Its own namespace.
     pub(crate) namespace: String,
     /// All namespaces.
@@ -31,7 +33,12 @@ pub(crate) async fn operator(store: &dyn Store, headers: &HeaderMap) -> Result<O
     let Some(token) = bearer(headers) else { return Ok(None) };
     // The lookup is by digest: how long it takes says nothing of the token.
     let found = store.operator_token(&SecretToken::digest_of(token)).await?;
-    Ok(found.map(|kept| Operator { namespace: kept.namespace, admin: kept.admin, digest: kept.digest }))
+    Ok(found.map(|kept| Operator {
+        name: kept.name,
+        namespace: kept.namespace,
+        admin: kept.admin,
+        digest: kept.digest,
+    }))
 }
 
 /// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).

@@ -45,6 +45,9 @@ namespaced!(
     ListSidecarsRequest,
     ListCallsRequest,
     FollowCallsRequest,
+    PutSecretRequest,
+    ListSecretsRequest,
+    DeleteSecretRequest,
 );
 
 /// The operator and its message, if the message stays within the operator's reach. Whether the namespace or

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use creto_identity::{CertificateAuthority, SecretToken, random_bytes};
+use creto_secrets::KeyRing;
 use zeroize::Zeroizing;
 
 use crate::StartError;
@@ -18,6 +19,7 @@ const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
 const BUNDLE_KEY: &str = "bundle.key";
 const CHAIN_KEY: &str = "chain.key";
+const SECRETS_KEY: &str = "secrets.key";
 const OPERATOR_TOKEN: &str = "operator.token";
 const ADDRESS: &str = "control-plane.json";
 const LOCK: &str = "lock";
@@ -88,6 +90,29 @@ impl DataFolder {
             bundle_seed: self.secret(BUNDLE_KEY, first_start)?,
             chain_master: self.secret(CHAIN_KEY, first_start)?,
         })
+    }
+
+    /// The keys of secrets. One is made if the file is missing, unless the database holds secrets that need it: a
+    /// folder of an earlier version has a database and no such key.
+    pub(crate) fn secrets_keys(&self, any_secret: bool) -> Result<KeyRing, StartError> {
+        let path = self.folder.join(SECRETS_KEY);
+        let text = match self.read(SECRETS_KEY)?.map(Zeroizing::new) {
+            Some(text) => {
+                // Whoever added a line may have written it anew, for all to read.
+                std::fs::set_permissions(&path, Permissions::from_mode(SECRET))
+                    .map_err(|source| failed(&path, source))?;
+                text
+            }
+            None if any_secret => return Err(StartError::SecretsKeyMissing(path)),
+            None => {
+                let bytes = Zeroizing::new(random_bytes::<32>()?);
+                let mut text = Zeroizing::new(hex::encode(bytes.as_slice()));
+                text.push('\n');
+                self.write(SECRETS_KEY, text.as_bytes(), SECRET)?;
+                text
+            }
+        };
+        KeyRing::parse(&text).map_err(|source| StartError::SecretsKeys { path, source })
     }
 
     /// The operator token's file; made if it is missing.
@@ -238,6 +263,30 @@ mod tests {
             std::fs::write(&path, kept).unwrap();
         }
         assert!(data.keys().is_ok());
+    }
+
+    #[test]
+    fn the_key_of_secrets_is_made_while_there_are_none_and_never_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::take(folder.path()).unwrap();
+        let path = folder.path().join(SECRETS_KEY);
+        // A folder of an earlier version: a database, no key, no secrets.
+        std::fs::write(data.database(), "").unwrap();
+        let made = format!("{:?}", data.secrets_keys(false).unwrap());
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(format!("{:?}", data.secrets_keys(true).unwrap()), made);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let kept = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{}\n{kept}", "7".repeat(64))).unwrap();
+        let rotated = format!("{:?}", data.secrets_keys(true).unwrap());
+        assert!(rotated != made && rotated.contains("1 older"), "{rotated}");
+        std::fs::write(&path, format!("{kept}nonsense\n")).unwrap();
+        let refused = data.secrets_keys(true).unwrap_err().to_string();
+        assert!(refused.contains("secrets.key: line 2 is not a key"), "{refused}");
+        assert!(!refused.contains(kept.trim()), "no key is shown");
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(data.secrets_keys(true), Err(StartError::SecretsKeyMissing(_))));
+        assert!(!path.try_exists().unwrap());
     }
 
     #[test]

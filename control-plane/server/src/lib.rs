@@ -9,6 +9,7 @@ mod access;
 mod arguments;
 mod caller;
 mod confine;
+mod credential_names;
 mod data_folder;
 mod guard;
 mod options;

@@ -16,7 +16,9 @@ use creto_proto::v1::enrollment_server::EnrollmentServer;
 use creto_proto::v1::operator_tokens_server::OperatorTokensServer;
 use creto_proto::v1::policy_store_server::PolicyStoreServer;
 use creto_proto::v1::policy_sync_server::PolicySyncServer;
-use creto_store::{SqliteStore, Store};
+use creto_proto::v1::secret_store_server::SecretStoreServer;
+use creto_secrets::{Resealed, Vault};
+use creto_store::{SecretStore as _, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,9 +26,10 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
+use crate::credential_names::CredentialNames;
 use crate::data_folder::{DataFolder, Keys, reachable};
 use crate::guard::GuardLayer;
-use crate::services::{Agents, Calls, DelegationDesk, Enrolling, Operators, Policies, Syncing};
+use crate::services::{Agents, Calls, DelegationDesk, Enrolling, Operators, Policies, Secrets, Syncing};
 use crate::{Options, StartError};
 
 /// How long open calls may take to end when the control plane stops.
@@ -38,6 +41,8 @@ const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 const MAX_SAID: usize = 64 * 1024;
 /// Largest message of an enrolment, which comes from anybody.
 const MAX_ENROLLMENT: usize = 64 * 1024;
+/// Largest message about a secret: a value over its own bound is refused with its size, up to here.
+const MAX_SECRET_MESSAGE: usize = 256 * 1024;
 /// Largest headers of a call, in bytes.
 const MAX_HEADERS: u32 = 16 * 1024;
 /// Calls open at once on one connection.
@@ -91,6 +96,7 @@ impl ControlPlane {
             }
             operators.keep(FIRST_NAMESPACE, FIRST_TOKEN, OperatorRole::Admin, &operator_token).await?;
         }
+        let vault = vault(&folder, &sqlite).await?;
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
         names.extend(options.advertise.iter().cloned());
         let issued = keys.authority.issue_server(&names)?;
@@ -103,7 +109,7 @@ impl ControlPlane {
             .timeout(HANDSHAKE_TIMEOUT);
 
         let (stop, stopping) = watch::channel(false);
-        let routes = routes(&store, keys, operators, (options.max_streams, stopping.clone()));
+        let routes = routes(&store, keys, (operators, vault), (options.max_streams, stopping.clone()));
         let router = Server::builder()
             .tls_config(tls)?
             .timeout(CALL_TIMEOUT)
@@ -146,7 +152,7 @@ impl ControlPlane {
 fn routes(
     store: &Arc<dyn Store>,
     keys: Keys,
-    operators: OperatorDesk,
+    (operators, (vault, names)): (OperatorDesk, (Vault, Arc<CredentialNames>)),
     (max_streams, stopping): (usize, watch::Receiver<bool>),
 ) -> Routes {
     let changes = Changes::default();
@@ -164,7 +170,7 @@ fn routes(
     let agents = Agents { registry: Registry::new(Arc::clone(store)), changes: changes.clone() };
     let delegating = DelegationDesk { delegations, changes: changes.clone() };
     let documents = PolicyDocuments::new(Arc::clone(store));
-    let policies = Policies { documents, changes, sync: sync.clone() };
+    let policies = Policies { documents, changes, sync: sync.clone(), names };
     let calls = Calls { journal: CallJournal::new(Arc::clone(store)), store: Arc::clone(store), stopping };
     Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
         .add_service(DelegationAuthorityServer::new(delegating).max_decoding_message_size(MAX_MESSAGE))
@@ -173,6 +179,34 @@ fn routes(
         .add_service(PolicyStoreServer::new(policies).max_decoding_message_size(MAX_MESSAGE))
         .add_service(PolicySyncServer::new(Syncing { sync }).max_decoding_message_size(MAX_SAID))
         .add_service(CallLogServer::new(calls).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(SecretStoreServer::new(Secrets { vault }).max_decoding_message_size(MAX_SECRET_MESSAGE))
+}
+
+/// The vault, all its secrets under the newest key as far as they open, and what says which agent may have which.
+async fn vault(
+    folder: &DataFolder,
+    sqlite: &SqliteStore,
+) -> Result<(Vault, Arc<CredentialNames>), StartError> {
+    let store: Arc<dyn Store> = Arc::new(sqlite.clone());
+    let keys = folder.secrets_keys(sqlite.any_secret().await?)?;
+    let names = Arc::new(CredentialNames::new(Arc::clone(&store)));
+    let vault = Vault::new(store, keys, Arc::clone(&names) as Arc<dyn creto_secrets::NamedBy>);
+    match vault.reseal().await {
+        Ok(Resealed { moved: 0, stuck: 0 }) => {}
+        Ok(Resealed { moved, stuck: 0 }) => {
+            tracing::info!(moved, "all secrets are under the newest key: older lines of secrets.key may go");
+        }
+        Ok(Resealed { moved, stuck }) => {
+            tracing::warn!(
+                moved,
+                stuck,
+                "not all secrets are under the newest key: the lines above say which"
+            );
+        }
+        // Older keys open what they sealed: the next start tries again.
+        Err(error) => tracing::error!(%error, "secrets could not be moved to the newest key"),
+    }
+    Ok((vault, names))
 }
 
 /// A control plane that listens.

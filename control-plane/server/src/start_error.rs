@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use creto_identity::IdentityError;
+use creto_secrets::KeyFileError;
 use creto_store::StoreError;
 use thiserror::Error;
 
@@ -28,6 +29,21 @@ pub enum StartError {
     /// A key file holds something else.
     #[error("{0} is damaged: restore it from a backup")]
     KeyDamaged(PathBuf),
+    /// The key of secrets is missing while there are secrets.
+    #[error(
+        "{0} is missing and the database holds secrets under its key: restore it from a backup; if it is lost, write a new key there (`openssl rand -hex 32`) and put every secret again"
+    )]
+    SecretsKeyMissing(PathBuf),
+    /// The key file of secrets is not one.
+    #[error(
+        "{path}: {source}; it has a key a line, the newest first: correct it, or restore it from a backup"
+    )]
+    SecretsKeys {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: KeyFileError,
+    },
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),

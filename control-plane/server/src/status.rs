@@ -3,6 +3,7 @@
 use creto_calls::CallsError;
 use creto_identity::IdentityError;
 use creto_policy_store::{PolicyError, SyncEnd};
+use creto_secrets::SecretsError;
 use creto_store::StoreError;
 use tonic::{Code, Status};
 
@@ -95,6 +96,27 @@ pub(crate) fn of_calls(error: CallsError) -> Status {
         CallsError::Invalid { .. } => Code::InvalidArgument,
         CallsError::Gap { .. } => Code::FailedPrecondition,
         CallsError::TooManyFollowers(_) | CallsError::Lagged { .. } => Code::ResourceExhausted,
+    };
+    Status::new(code, error.to_string())
+}
+
+/// An error of the vault.
+pub(crate) fn of_secrets(error: SecretsError) -> Status {
+    let code = match error {
+        SecretsError::Store(error) => return of_store(error),
+        SecretsError::Identity(error) => return of_identity(error),
+        SecretsError::Invalid { .. } => Code::InvalidArgument,
+        SecretsError::NoSecret(_) | SecretsError::NotForAgent => Code::NotFound,
+        SecretsError::Distrusted(_) => Code::FailedPrecondition,
+        SecretsError::Changed(_) => Code::Aborted,
+        SecretsError::UnknownKey { .. } | SecretsError::Damaged { .. } => {
+            tracing::error!(%error, "a secret does not open");
+            Code::DataLoss
+        }
+        SecretsError::Cipher => {
+            tracing::error!(%error, "the cipher failed");
+            Code::Internal
+        }
     };
     Status::new(code, error.to_string())
 }

@@ -18,8 +18,9 @@ use creto_proto::v1::enrollment_client::EnrollmentClient;
 use creto_proto::v1::operator_tokens_client::OperatorTokensClient;
 use creto_proto::v1::policy_store_client::PolicyStoreClient;
 use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use creto_proto::v1::secret_store_client::SecretStoreClient;
 use creto_proto::v1::*;
-use fixture::{POLICY, apply, create_agent, key, link, plane, sidecar, submit};
+use fixture::{POLICY, apply, create_agent, key, link, plane, put_secret, sidecar, submit};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -33,6 +34,7 @@ struct Target {
     policy: String,
     delegation: Vec<u8>,
     operator: String,
+    secret: String,
 }
 
 /// A caller with whatever credentials: a channel and a header.
@@ -116,6 +118,13 @@ calls! {
         ListCallsRequest { namespace: t.namespace, ..ListCallsRequest::default() };
     "CallLog/FollowCalls" => CallLogClient.follow_calls(t)
         FollowCallsRequest { namespace: t.namespace, ..FollowCallsRequest::default() };
+    "SecretStore/PutSecret" => SecretStoreClient.put_secret(t)
+        PutSecretRequest { namespace: t.namespace, name: t.secret, value: b"somebody else's".to_vec() };
+    "SecretStore/ListSecrets" => SecretStoreClient.list_secrets(t)
+        ListSecretsRequest { namespace: t.namespace, ..ListSecretsRequest::default() };
+    "SecretStore/DeleteSecret" => SecretStoreClient.delete_secret(t)
+        DeleteSecretRequest { namespace: t.namespace, name: t.secret };
+    "SecretStore/FetchSecret" => SecretStoreClient.fetch_secret(t) FetchSecretRequest { name: t.secret };
 }
 
 fn begun(sequence: u64) -> CallEntry {
@@ -136,15 +145,17 @@ async fn everything(operator: &OperatorClient) -> String {
     let policies = ListPoliciesRequest { namespace: namespace(), ..ListPoliciesRequest::default() };
     let calls = ListCallsRequest { namespace: namespace(), ..ListCallsRequest::default() };
     let sidecars = ListSidecarsRequest { namespace: namespace(), ..ListSidecarsRequest::default() };
+    let secrets = ListSecretsRequest { namespace: namespace(), ..ListSecretsRequest::default() };
     let agents = operator.agents().list_agents(agents).await.unwrap().into_inner();
     let names: Vec<_> =
         agents.agents.into_iter().map(|agent| (agent.name, agent.agent_id, agent.state)).collect();
     format!(
-        "{names:?} {:?} {:?} {:?} {:?}",
+        "{names:?} {:?} {:?} {:?} {:?} {:?}",
         operator.delegations().list_delegations(delegations).await.unwrap().into_inner(),
         operator.policies().list_policies(policies).await.unwrap().into_inner(),
         operator.policies().list_sidecars(sidecars).await.unwrap().into_inner(),
         operator.calls().list_calls(calls).await.unwrap().into_inner(),
+        operator.secrets().list_secrets(secrets).await.unwrap().into_inner(),
     )
 }
 
@@ -156,6 +167,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     create_agent(&operator_a, "a", "boss", &key(1), true).await;
     create_agent(&operator_a, "a", "one", &key(2), false).await;
     apply(&operator_a, "a", POLICY).await;
+    put_secret(&operator_a, "a", "key", b"the value of a's key").await;
     let delegation = submit(&operator_a, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
     let sidecar_a = sidecar(&endpoint, &operator_a, "a", "one").await;
     let report = ReportCallsRequest { spool_epoch: 1, entries: vec![begun(1)] };
@@ -174,6 +186,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
         policy: "web".into(),
         delegation,
         operator: "ops".into(),
+        secret: "key".into(),
     };
     let absent = Target {
         namespace: "a".into(),
@@ -181,6 +194,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
         policy: "nothing".into(),
         delegation: vec![9; 32],
         operator: "noone".into(),
+        secret: "nothing".into(),
     };
     let nowhere = Target { namespace: "never-used".into(), ..absent.clone() };
 
@@ -226,6 +240,14 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     let shown = MintChainRequest { links: vec![link("a", &key(1), &key(2), &["get:*"], 600)] };
     let refused = sidecar_b.client.delegations().mint_chain(shown).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+    // A secret that is there in the other namespace and one that is nowhere are the same to it.
+    let mut refusals = Vec::new();
+    for name in ["key", "nothing"] {
+        let refused = sidecar_b.client.fetch_secret(name).await.unwrap_err();
+        refusals.push((refused.code(), refused.message().to_owned()));
+    }
+    refusals.dedup();
+    assert!(refusals.len() == 1 && refusals[0].0 == Code::NotFound, "{refusals:?}");
     let bundle = sidecar_b.sync(0, "").await.applied().await;
     assert!(bundle.policies.is_empty() && bundle.chain.is_none());
     assert_eq!(bundle.agent.unwrap().namespace, "b");
@@ -244,6 +266,9 @@ async fn sidecar_has_no_operators_reach(client: &SidecarClient) {
     assert_eq!(refused.code(), Code::Unauthenticated);
     let listed = ListCallsRequest { namespace: "b".into(), ..ListCallsRequest::default() };
     assert_eq!(client.calls().list_calls(listed).await.unwrap_err().code(), Code::Unauthenticated);
+    let listed = ListSecretsRequest { namespace: "b".into(), ..ListSecretsRequest::default() };
+    let refused = SecretStoreClient::new(client.channel()).list_secrets(listed).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
 }
 
 #[tokio::test]

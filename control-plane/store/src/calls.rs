@@ -48,6 +48,52 @@ pub struct Begun {
     pub policy_epoch: u64,
     /// Delegation it was made under.
     pub delegation_id: Vec<u8>,
+    /// What it meant to the service that it went to; empty for plain HTTP.
+    pub meaning: Meaning,
+    /// Name of the credential that was put in.
+    pub credential: String,
+}
+
+/// What a call meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// `model`, `mcp` or `a2a`; empty for plain HTTP.
+    pub protocol: String,
+    /// Provider, MCP server or agent.
+    pub service: String,
+    /// What was asked of it.
+    pub operation: String,
+    /// Models, tools or skills, without line feeds.
+    pub subjects: Vec<String>,
+}
+
+/// What an answer used; the kinds are disjoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// Tokens.
+    pub input: u64,
+    /// Tokens.
+    pub cached_input: u64,
+    /// Tokens, kept for five minutes.
+    pub cache_write: u64,
+    /// Tokens, kept for an hour.
+    pub cache_write_1h: u64,
+    /// Tokens, without reasoning.
+    pub output: u64,
+    /// Tokens.
+    pub reasoning: u64,
+    /// Tokens.
+    pub audio_input: u64,
+    /// Tokens.
+    pub audio_output: u64,
+    /// Tokens.
+    pub image_input: u64,
+    /// Images made.
+    pub images: u64,
+    /// Calls of tools that the provider runs.
+    pub server_tool_calls: u64,
+    /// Counted from what went by, because the provider did not say.
+    pub estimated: bool,
 }
 
 /// How a call ended.
@@ -69,6 +115,10 @@ pub struct Ended {
     pub duration_us: u64,
     /// Where it went.
     pub upstream: String,
+    /// What the answer used, for calls that are metered.
+    pub usage: Option<TokenUsage>,
+    /// The model that answered.
+    pub response_model: String,
 }
 
 /// A call begins or ends.
@@ -140,6 +190,12 @@ pub struct CallSelection {
     pub since_us: Option<i64>,
     /// Begun before, microseconds since the Unix epoch.
     pub until_us: Option<i64>,
+    /// `model`, `mcp` or `a2a`.
+    pub protocol: Option<String>,
+    /// Exactly.
+    pub service: Option<String>,
+    /// One of the subjects, exactly.
+    pub subject: Option<String>,
 }
 
 /// Keeps records of calls.

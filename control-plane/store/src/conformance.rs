@@ -7,11 +7,15 @@
     reason = "a test suite, kept here so that backends share it"
 )]
 
+mod secrets;
+
 use std::collections::BTreeMap;
+
+pub use secrets::*;
 
 use crate::{
     Begun, CallPosition, CallSelection, Ended, KeptAgent, KeptDelegation, KeptEnrollmentToken, KeptLink,
-    KeptOperatorToken, KeptPolicy, KeptState, NewSidecar, ReportEntry, ReportOutcome, Store, StoreError,
+    KeptOperatorToken, KeptPolicy, KeptState, Meaning, NewSidecar, ReportEntry, ReportOutcome, Store, StoreError, TokenUsage,
 };
 
 const MANY: u64 = 1000;
@@ -218,6 +222,59 @@ pub async fn reported_calls_are_kept_once(store: &impl Store) {
     assert_eq!(seen, [("y", 201), ("x", 200)]);
     assert_eq!(calls[0].key.spool_epoch, u64::MAX - 3);
     assert!(store.calls("b", &CallSelection::default(), None, 10).await.unwrap().is_empty());
+}
+
+/// Meaning, credential and usage come back as they were reported, and calls are found by them.
+pub async fn what_calls_meant_and_used_is_kept(store: &impl Store) {
+    let meaning = Meaning {
+        protocol: "mcp".into(),
+        service: "tickets".into(),
+        operation: "tools/call".into(),
+        subjects: vec!["search".into(), "search_all".into()],
+    };
+    let begun = Begun { at_us: 1, verdict: 1, meaning, credential: "p/c".into(), ..Begun::default() };
+    let usage = TokenUsage {
+        input: 1,
+        cached_input: 2,
+        cache_write: 3,
+        cache_write_1h: 4,
+        output: 5,
+        reasoning: 6,
+        audio_input: 7,
+        audio_output: 8,
+        image_input: 9,
+        images: 10,
+        server_tool_calls: 11,
+        estimated: true,
+    };
+    let end = Ended {
+        begun_sequence: 1,
+        usage: Some(usage),
+        response_model: "m-1".into(),
+        outcome: 2,
+        ..Ended::default()
+    };
+    let plain = Begun { at_us: 2, verdict: 1, ..Begun::default() };
+    let batch = [
+        (1, ReportEntry::Begun(begun.clone())),
+        (2, ReportEntry::Ended(end.clone())),
+        (3, ReportEntry::Begun(plain)),
+        (4, ReportEntry::Ended(Ended { begun_sequence: 3, outcome: 2, ..Ended::default() })),
+    ];
+    store.report_calls(("meant", "s", 1), "one", &batch).await.unwrap();
+    let all = store.calls("meant", &CallSelection::default(), None, 10).await.unwrap();
+    assert_eq!((&all[1].begun, all[1].ended.as_ref()), (&begun, Some(&end)));
+    assert_eq!((&all[0].begun.meaning, all[0].ended.as_ref().unwrap().usage), (&Meaning::default(), None));
+    for (subject, found) in [("search", 1), ("search_all", 1), ("sear", 0), ("all", 0)] {
+        let chosen = CallSelection { subject: Some(subject.into()), ..CallSelection::default() };
+        assert_eq!(store.calls("meant", &chosen, None, 10).await.unwrap().len(), found, "{subject}");
+    }
+    let chosen = CallSelection {
+        protocol: Some("mcp".into()),
+        service: Some("tickets".into()),
+        ..CallSelection::default()
+    };
+    assert_eq!(store.calls("meant", &chosen, None, 10).await.unwrap().len(), 1);
 }
 
 /// Pages join without overlap, also where times are equal.

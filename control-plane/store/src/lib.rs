@@ -15,25 +15,32 @@ mod enrollment;
 mod error;
 mod identity;
 mod policies;
+mod secrets;
 mod sidecars;
 mod sqlite;
 mod tokens;
 
-pub use calls::{
-    Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, ReportEntry, ReportOutcome,
-};
+pub use calls::{Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry, ReportOutcome, TokenUsage};
 pub use delegations::{DelegationStore, KeptDelegation, KeptLink};
 pub use enrollment::{EnrollmentStore, KeptEnrollmentToken, NewSidecar};
 pub use error::StoreError;
 pub use identity::{AgentStore, AgentSummary, KeptAgent, KeptState};
 pub use policies::{KeptPolicy, PolicyDocumentStore};
+pub use secrets::{KeptSecret, SealedValue, SecretStore, SecretSummary};
 pub use sidecars::{KeptSidecar, SidecarStore};
 pub use sqlite::SqliteStore;
 pub use tokens::{KeptOperatorToken, TokenStore};
 
 /// All the stores of one control plane.
 pub trait Store:
-    AgentStore + DelegationStore + EnrollmentStore + SidecarStore + PolicyDocumentStore + CallStore + TokenStore
+    AgentStore
+    + DelegationStore
+    + EnrollmentStore
+    + SidecarStore
+    + PolicyDocumentStore
+    + CallStore
+    + TokenStore
+    + SecretStore
 {
 }
 
@@ -45,5 +52,6 @@ impl<S> Store for S where
         + PolicyDocumentStore
         + CallStore
         + TokenStore
+        + SecretStore
 {
 }

@@ -11,10 +11,12 @@ mod endpoint;
 mod enrollment;
 mod key;
 mod operator;
+mod secret;
 mod sidecar;
 
 pub use endpoint::{CONNECT_TIMEOUT, ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint, REQUEST_TIMEOUT};
 pub use enrollment::{EnrollError, enroll};
 pub use key::{certificate_pem, ed25519_pkcs8_pem};
 pub use operator::{BearerToken, OperatorChannel, OperatorClient};
+pub use secret::FetchedSecret;
 pub use sidecar::SidecarClient;

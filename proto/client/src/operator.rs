@@ -6,6 +6,7 @@ use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::enrollment_client::EnrollmentClient;
 use creto_proto::v1::operator_tokens_client::OperatorTokensClient;
 use creto_proto::v1::policy_store_client::PolicyStoreClient;
+use creto_proto::v1::secret_store_client::SecretStoreClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -81,6 +82,12 @@ impl OperatorClient {
     #[must_use]
     pub fn policies(&self) -> PolicyStoreClient<OperatorChannel> {
         PolicyStoreClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Secrets: they go in and are listed; no call gives a value back.
+    #[must_use]
+    pub fn secrets(&self) -> SecretStoreClient<OperatorChannel> {
+        SecretStoreClient::new(self.channel.clone())
     }
 
     /// Records of calls.

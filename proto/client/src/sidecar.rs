@@ -1,12 +1,15 @@
 //! Speaking as a sidecar.
 
+use creto_proto::v1::FetchSecretRequest;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use creto_proto::v1::secret_store_client::SecretStoreClient;
+use tonic::Status;
 use tonic::transport::{Channel, Identity};
 
 use crate::key::{certificate_pem, ed25519_pkcs8_pem};
-use crate::{ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint};
+use crate::{ConnectError, FetchedSecret, MAX_MESSAGE_BYTES, PlaneEndpoint};
 
 /// All that a sidecar may ask of the control plane. Clones share one connection.
 #[derive(Clone, Debug)]
@@ -61,6 +64,17 @@ impl SidecarClient {
     #[must_use]
     pub fn delegations(&self) -> DelegationAuthorityClient<Channel> {
         DelegationAuthorityClient::new(self.channel.clone())
+    }
+
+    /// The value of a secret that a credential of the agent's policies names.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for every other name, whether there is such a secret or not; `FAILED_PRECONDITION` while the agent
+    /// is suspended, and once it is revoked; `DATA_LOSS` when the control plane cannot decrypt it.
+    pub async fn fetch_secret(&self, name: &str) -> Result<FetchedSecret, Status> {
+        let mut client = SecretStoreClient::new(self.channel.clone());
+        let mut answer = client.fetch_secret(FetchSecretRequest { name: name.into() }).await?.into_inner();
+        Ok(FetchedSecret { value: std::mem::take(&mut answer.value).into(), version: answer.version })
     }
 }
 

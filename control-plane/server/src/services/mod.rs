@@ -6,6 +6,7 @@ mod delegations;
 mod enrollment;
 mod operators;
 mod policies;
+mod secrets;
 mod sync;
 
 pub(crate) use agents::Agents;
@@ -14,4 +15,5 @@ pub(crate) use delegations::DelegationDesk;
 pub(crate) use enrollment::Enrolling;
 pub(crate) use operators::Operators;
 pub(crate) use policies::Policies;
+pub(crate) use secrets::Secrets;
 pub(crate) use sync::Syncing;

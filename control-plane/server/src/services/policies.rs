@@ -1,5 +1,7 @@
 //! `PolicyStore`.
 
+use std::sync::Arc;
+
 use creto_policy_store::{Changes, PolicyDocuments, PolicySync};
 use creto_proto::v1::policy_store_server::PolicyStore;
 use creto_proto::v1::{
@@ -9,6 +11,7 @@ use creto_proto::v1::{
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::confine::confined;
+use crate::credential_names::CredentialNames;
 use crate::status::{of_identity, of_policy};
 
 /// Serves policy documents; what changes one is pushed.
@@ -16,6 +19,7 @@ pub(crate) struct Policies {
     pub(crate) documents: PolicyDocuments,
     pub(crate) changes: Changes,
     pub(crate) sync: PolicySync,
+    pub(crate) names: Arc<CredentialNames>,
 }
 
 #[async_trait]
@@ -23,6 +27,7 @@ impl PolicyStore for Policies {
     async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Result<Response<Policy>, Status> {
         let (_, message) = confined(request)?;
         let policy = self.documents.apply(message).await.map_err(of_policy)?;
+        self.names.note(&policy.namespace);
         self.changes.note(&policy.namespace);
         let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
         tracing::info!(namespace, policy = name, revision, "policy applied");
@@ -48,6 +53,7 @@ impl PolicyStore for Policies {
     ) -> Result<Response<DeletePolicyResponse>, Status> {
         let (_, message) = confined(request)?;
         self.documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
+        self.names.note(&message.namespace);
         self.changes.note(&message.namespace);
         Ok(Response::new(DeletePolicyResponse {}))
     }

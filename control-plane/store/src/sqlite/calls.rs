@@ -7,8 +7,8 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::statement::statements;
 use super::{SqliteStore, integer, unsigned};
 use crate::{
-    Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, ReportEntry, ReportOutcome,
-    StoreError,
+    Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry,
+    ReportOutcome, StoreError, TokenUsage,
 };
 
 statements! {
@@ -17,20 +17,27 @@ statements! {
                 ON CONFLICT (namespace, sidecar_id, spool_epoch) DO UPDATE SET mark = ?4";
     BEGIN = "INSERT INTO calls (namespace, sidecar_id, spool_epoch, sequence, agent_name, at_us, capture, kind, scheme, \
              method, host, port, path, verdict, code, policy, rule, policy_epoch, delegation_id, outcome, status, \
-             request_bytes, response_bytes, duration_us, upstream) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-             ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 0, 0, 0, 0, 0, '')";
+             request_bytes, response_bytes, duration_us, upstream, protocol, service, operation, subjects, \
+             credential) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+             0, 0, 0, 0, 0, '', ?20, ?21, ?22, ?23, ?24)";
     END = "UPDATE calls SET ended_at_us = ?5, outcome = ?6, status = ?7, request_bytes = ?8, response_bytes = ?9, \
-           duration_us = ?10, upstream = ?11 WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 \
+           duration_us = ?10, upstream = ?11, usage_estimated = ?12, input = ?13, cached_input = ?14, cache_write = ?15, \
+           cache_write_1h = ?16, output = ?17, reasoning = ?18, audio_input = ?19, audio_output = ?20, \
+           image_input = ?21, images = ?22, server_tool_calls = ?23, response_model = ?24 WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 \
            AND sequence = ?4 AND ended_at_us IS NULL";
     ONE = "SELECT * FROM calls WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4";
     FIRST_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
                   AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR verdict = ?4) AND (?5 IS NULL OR rule = ?5) \
                   AND (?6 IS NULL OR method = ?6) AND at_us >= ?7 AND at_us < ?8 \
+                  AND (?10 IS NULL OR protocol = ?10) AND (?11 IS NULL OR service = ?11) \
+                  AND (?12 IS NULL OR instr(subjects, char(10) || ?12 || char(10)) > 0) \
                   ORDER BY at_us DESC, sidecar_id DESC, spool_epoch DESC, sequence DESC LIMIT ?9";
     NEXT_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
                  AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR verdict = ?4) AND (?5 IS NULL OR rule = ?5) \
                  AND (?6 IS NULL OR method = ?6) AND at_us >= ?7 AND at_us < ?8 \
-                 AND (at_us, sidecar_id, spool_epoch, sequence) < (?10, ?11, ?12, ?13) \
+                 AND (?10 IS NULL OR protocol = ?10) AND (?11 IS NULL OR service = ?11) \
+                 AND (?12 IS NULL OR instr(subjects, char(10) || ?12 || char(10)) > 0) \
+                 AND (at_us, sidecar_id, spool_epoch, sequence) < (?13, ?14, ?15, ?16) \
                  ORDER BY at_us DESC, sidecar_id DESC, spool_epoch DESC, sequence DESC LIMIT ?9";
 }
 
@@ -57,6 +64,8 @@ fn call(row: &SqliteRow) -> Result<KeptCall, StoreError> {
             response_bytes: unsigned(row.try_get("response_bytes")?),
             duration_us: unsigned(row.try_get("duration_us")?),
             upstream: row.try_get("upstream")?,
+            usage: usage(row)?,
+            response_model: row.try_get("response_model")?,
         }),
     };
     Ok(KeptCall {
@@ -82,9 +91,52 @@ fn call(row: &SqliteRow) -> Result<KeptCall, StoreError> {
             rule: row.try_get("rule")?,
             policy_epoch: unsigned(row.try_get("policy_epoch")?),
             delegation_id: row.try_get("delegation_id")?,
+            meaning: Meaning {
+                protocol: row.try_get("protocol")?,
+                service: row.try_get("service")?,
+                operation: row.try_get("operation")?,
+                subjects: subjects_of(row.try_get("subjects")?),
+            },
+            credential: row.try_get("credential")?,
         },
         ended,
     })
+}
+
+fn usage(row: &SqliteRow) -> Result<Option<TokenUsage>, StoreError> {
+    let Some(estimated) = row.try_get::<Option<bool>, _>("usage_estimated")? else { return Ok(None) };
+    let count = |column: &str| row.try_get(column).map(unsigned);
+    Ok(Some(TokenUsage {
+        input: count("input")?,
+        cached_input: count("cached_input")?,
+        cache_write: count("cache_write")?,
+        cache_write_1h: count("cache_write_1h")?,
+        output: count("output")?,
+        reasoning: count("reasoning")?,
+        audio_input: count("audio_input")?,
+        audio_output: count("audio_output")?,
+        image_input: count("image_input")?,
+        images: count("images")?,
+        server_tool_calls: count("server_tool_calls")?,
+        estimated,
+    }))
+}
+
+/// Subjects as one text: each between line feeds, so that one is found whole.
+fn subjects_column(subjects: &[String]) -> String {
+    let mut text = String::new();
+    for subject in subjects {
+        text.push('\n');
+        text.push_str(subject);
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn subjects_of(text: &str) -> Vec<String> {
+    text.split('\n').filter(|subject| !subject.is_empty()).map(str::to_owned).collect()
 }
 
 type Spool<'a> = (&'a str, &'a str, u64);
@@ -116,6 +168,11 @@ async fn begin_call(
         .bind(&begun.rule)
         .bind(integer(begun.policy_epoch))
         .bind(&begun.delegation_id)
+        .bind(&begun.meaning.protocol)
+        .bind(&begun.meaning.service)
+        .bind(&begun.meaning.operation)
+        .bind(subjects_column(&begun.meaning.subjects))
+        .bind(&begun.credential)
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -126,6 +183,7 @@ async fn end_call(
     (namespace, sidecar_id, epoch): Spool<'_>,
     ended: &Ended,
 ) -> Result<(), StoreError> {
+    let usage = ended.usage.unwrap_or_default();
     sqlx::query(END)
         .bind(namespace)
         .bind(sidecar_id)
@@ -138,6 +196,19 @@ async fn end_call(
         .bind(integer(ended.response_bytes))
         .bind(integer(ended.duration_us))
         .bind(&ended.upstream)
+        .bind(ended.usage.map(|usage| usage.estimated))
+        .bind(integer(usage.input))
+        .bind(integer(usage.cached_input))
+        .bind(integer(usage.cache_write))
+        .bind(integer(usage.cache_write_1h))
+        .bind(integer(usage.output))
+        .bind(integer(usage.reasoning))
+        .bind(integer(usage.audio_input))
+        .bind(integer(usage.audio_output))
+        .bind(integer(usage.image_input))
+        .bind(integer(usage.images))
+        .bind(integer(usage.server_tool_calls))
+        .bind(&ended.response_model)
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -226,7 +297,10 @@ impl CallStore for SqliteStore {
             .bind(&selection.method)
             .bind(selection.since_us.unwrap_or(i64::MIN))
             .bind(selection.until_us.unwrap_or(i64::MAX))
-            .bind(limit);
+            .bind(limit)
+            .bind(&selection.protocol)
+            .bind(&selection.service)
+            .bind(&selection.subject);
         let query = match before {
             Some(position) => query
                 .bind(position.at_us)

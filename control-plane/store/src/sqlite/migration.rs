@@ -7,7 +7,11 @@ use sqlx::SqlitePool;
 use crate::StoreError;
 
 /// The steps, in order; each is applied once, in a transaction of its own.
-const STEPS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_first.sql"))];
+pub(super) const STEPS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/0001_first.sql")),
+    (2, include_str!("../../migrations/0002_secrets.sql")),
+    (3, include_str!("../../migrations/0003_usage.sql")),
+];
 
 const CREATE_VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)";

@@ -9,6 +9,7 @@ mod delegations;
 mod enrollment;
 mod migration;
 mod policies;
+mod secrets;
 mod sidecars;
 mod statement;
 mod tokens;

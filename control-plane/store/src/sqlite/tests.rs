@@ -4,12 +4,16 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use sqlx::{Executor as _, SqlSafeStr as _};
 
-use super::{SqliteStore, agents, calls, delegations, enrollment, policies, sidecars, tokens};
+use super::{
+    SqliteStore, agents, calls, delegations, enrollment, migration, policies, secrets, sidecars, tokens,
+};
 use crate::conformance;
 
 /// Statements that cannot name the namespace, with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("enrollment", "BY_DIGEST", "the namespace is what the token tells"),
+    ("secrets", "ANY", "one key file seals the secrets of all namespaces"),
+    ("secrets", "OF_OTHER_KEYS", "one key file seals the secrets of all namespaces"),
     ("sidecars", "BY_FINGERPRINT", "the namespace is what the certificate tells"),
     ("tokens", "BY_DIGEST", "the namespace is what the token tells"),
 ];
@@ -20,6 +24,7 @@ const FILES: &[(&str, &[(&str, &str)])] = &[
     ("delegations", delegations::ALL),
     ("enrollment", enrollment::ALL),
     ("policies", policies::ALL),
+    ("secrets", secrets::ALL),
     ("sidecars", sidecars::ALL),
     ("tokens", tokens::ALL),
 ];
@@ -56,9 +61,10 @@ fn every_exception_is_still_a_statement() {
 
 #[test]
 fn every_key_begins_with_the_namespace() {
-    let schema = include_str!("../../migrations/0001_first.sql");
-    let tables = schema.matches("CREATE TABLE").count();
-    assert_eq!(schema.matches("PRIMARY KEY (namespace").count(), tables);
+    for (version, schema) in migration::STEPS {
+        let tables = schema.matches("CREATE TABLE").count();
+        assert_eq!(schema.matches("PRIMARY KEY (namespace").count(), tables, "step {version}");
+    }
 }
 
 #[tokio::test]
@@ -116,5 +122,9 @@ conforms!(
     policies_count_their_applications,
     reported_calls_are_kept_once,
     calls_are_paged_newest_first,
+    what_calls_meant_and_used_is_kept,
     operator_tokens_are_found_by_digest,
+    secrets_count_their_versions,
+    secrets_are_kept_by_namespace,
+    secrets_of_other_keys_are_found_and_resealed,
 );
