@@ -19,7 +19,7 @@ setup: ## Installs what is missing to build and run
 
 run: ## Builds, starts everything on this machine and runs a small agent through it
 	@deploy/setup.sh run
-	cargo build --release $(PROGRAMS) --bins
+	cargo build --release $(PROGRAMS) -p creto-test-support --bins
 	@CRETO_BIN_DIR="$(TARGET)/release" deploy/demo/run.sh
 
 test: ## Runs every test

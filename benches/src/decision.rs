@@ -2,7 +2,7 @@
 
 use creto_authz::{AgentId, CompactChain, DelegatorKey, Link, MasterKey, Scope, VerdictCache, verify_links};
 use creto_authz::{ChainVerifier, SignedLink};
-use creto_call::{Call, Capture, Kind, Scheme};
+use creto_call::{Call, Capture, Details, Kind, Scheme};
 use creto_policy::{Document, PolicySet};
 use ed25519_dalek::SigningKey;
 use stats_alloc::Region;
@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
             host,
             port: 443,
             path: "/v1/messages/batches/42",
+            details: Details::default(),
         })
         .collect();
     let decide = |run: usize| {

@@ -1,53 +1,72 @@
-"""A small agent that knows nothing of Creto: it calls with `requests` and with curl, and says what it got."""
+"""A small agent that knows nothing of Creto: it calls an HTTP API, asks a model, uses tools, and says what it got."""
 
+import asyncio
 import subprocess
 import sys
 
+import openai
 import requests
+from mcp import Client, MCPError
 
-# What it tries, and the status that policy should give it.
-WITH_REQUESTS = [
-    ("GET", "/articles", 200),
-    ("GET", "/articles/42", 200),
-    ("POST", "/notes", 200),
-    ("GET", "/articles/drafts/7", 403),
-    ("DELETE", "/articles/42", 403),
-]
-WITH_CURL = [
-    ("GET", "/articles/7", 200),
-    ("GET", "/admin", 403),
-]
+wrong = 0
 
 
-def by_requests(method, url):
-    answer = requests.request(method, url, data=b"a note" if method == "POST" else None, timeout=20)
+def report(client, what, got, expected):
+    """One line a call."""
+    global wrong
+    wrong += got != expected
+    mark = "" if got == expected else f"   <- expected {expected}"
+    print(f"  {client:8} {what:48} {got}{mark}", flush=True)
+
+
+def by_requests(method, url, expected):
+    answer = requests.request(method, url, timeout=20)
     code = answer.json().get("code", "") if answer.status_code >= 400 else ""
-    return answer.status_code, code
+    report("requests", f"{method} {url}", f"{answer.status_code} {code}".strip(), expected)
 
 
-def by_curl(method, url):
-    command = ["curl", "-sS", "--max-time", "20", "-X", method, "-o", "/dev/null", "-w", "%{http_code}", url]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout), ""
+def by_curl(url, expected):
+    command = ["curl", "-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", url]
+    got = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    report("curl", f"GET {url}", got, expected)
+
+
+def ask_models(base):
+    # All the agent has is a placeholder; the provider takes the real key only.
+    client = openai.OpenAI(base_url=f"{base}/v1", api_key="creto-placeholder-models", max_retries=0)
+    question = [{"role": "user", "content": "Name a river."}]
+    stream = client.chat.completions.create(model="gpt-5", messages=question, stream=True)
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    report("openai", "gpt-5, streamed", said, "You said: Name a river.")
+    try:
+        client.chat.completions.create(model="gpt-4o", messages=question)
+        report("openai", "gpt-4o", "answered", "PermissionDeniedError no_rule_allows")
+    except openai.APIStatusError as error:
+        report("openai", "gpt-4o", f"{type(error).__name__} {error.code}", "PermissionDeniedError no_rule_allows")
+
+
+async def use_tools(url):
+    async with Client(url) as client:
+        tools = await client.list_tools()
+        report("mcp", "tools/list", ", ".join(tool.name for tool in tools.tools), "search")
+        found = await client.call_tool("search", {"query": "rivers"})
+        report("mcp", "tools/call search", found.content[0].text, "2 tickets match rivers")
+        try:
+            await client.call_tool("delete_ticket", {"id": 7})
+            report("mcp", "tools/call delete_ticket", "deleted", "MCPError 403")
+        except MCPError as error:
+            report("mcp", "tools/call delete_ticket", f"{type(error).__name__} {error.code}", "MCPError 403")
 
 
 def main():
-    base = sys.argv[1]
-    calls = [("requests", by_requests, *call) for call in WITH_REQUESTS]
-    calls += [("curl", by_curl, *call) for call in WITH_CURL]
-    calls.append(("requests", by_requests, "GET", "https://elsewhere.example/", 403))
-    wrong = 0
-    for client, call, method, path, expected in calls:
-        url = path if path.startswith("https://") else base + path
-        try:
-            status, code = call(method, url)
-        except Exception as error:  # whatever goes wrong is a call that did not do what it should
-            status, code = 0, str(error)
-        # An HTTPS call refused before its tunnel opens shows as a proxy error in requests.
-        if status == 0 and expected == 403 and "403" in code:
-            status = 403
-        wrong += status != expected
-        mark = "" if status == expected else f"   <- expected {expected}"
-        print(f"  {client:8} {method:6} {url:44} {status} {code[:60]}{mark}", flush=True)
+    base, tools = sys.argv[1:3]
+    by_requests("GET", f"{base}/articles/42", "200")
+    by_requests("DELETE", f"{base}/articles/42", "403 no_rule_allows")
+    by_requests("GET", f"{base}/articles/drafts/7", "403 rule_denies")
+    by_curl(f"{base}/articles/7", "200")
+    by_curl(f"{base}/admin", "403")
+    ask_models(base)
+    asyncio.run(use_tools(tools))
     sys.exit(1 if wrong else 0)
 
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The whole thing on this machine: control plane, sidecar, an HTTPS server, and a small agent that makes allowed and
-# refused calls. Ends with the summary when there is no terminal or KEEP=0; else stays up with the addresses.
+# The whole thing on this machine: control plane, sidecar, a model provider, an MCP server, and a small agent that makes
+# allowed and refused calls. Ends with the summary when there is no terminal or KEEP=0; else stays up with the addresses.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${CRETO_BIN_DIR:-$here/../../target/release}
 creto="$bin/creto"
-[ -x "$creto" ] || { echo "demo: $creto is missing: run 'make run', or set CRETO_BIN_DIR" >&2; exit 1; }
+services="$bin/demo_services"
+[ -x "$creto" ] && [ -x "$services" ] || { echo "demo: $creto is missing: run 'make run', or set CRETO_BIN_DIR" >&2; exit 1; }
 
 keep=${KEEP:-}
 if [ -z "$keep" ]; then
@@ -50,43 +51,42 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "preparing the agent's Python (once)"
 venv="${CRETO_CACHE:-$HOME/.cache/creto}/demo-venv"
-if ! "$venv/bin/python" -c 'import requests' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import mcp, openai, requests' 2>/dev/null; then
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check requests
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 fi
 
-say "an HTTPS server with an authority of its own"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=demo authority" \
-  -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
-  -keyout "$work/authority.key" -out "$work/authority.pem" 2>/dev/null
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=localhost" \
-  -keyout "$work/server.key" -out "$work/server.csr" 2>/dev/null
-openssl x509 -req -in "$work/server.csr" -CA "$work/authority.pem" -CAkey "$work/authority.key" -CAcreateserial \
-  -days 2 -extfile <(printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n') \
-  -out "$work/server.pem" 2>/dev/null
-python3 "$here/upstream.py" "$work/server.pem" "$work/server.key" "$work/port" >"$work/upstream.log" 2>&1 &
+say "a model provider and an MCP server with authorities of their own"
+secret="sk-live-$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')"
+(umask 077 && printf '%s\n' "$secret" >"$work/models.key")
+"$services" "$secret" "$work" >"$work/services.log" 2>&1 &
 children+=($!)
-wait_for "$work/port" "$!" "the server"
-port=$(cat "$work/port")
-sed "s/8444/$port/" "$here/policy.toml" >"$work/policy.toml"
-echo "https://localhost:$port"
+wait_for "$work/ready.json" "$!" "the services"
+port_of() { sed -E "s/.*\"$1\":([0-9]+).*/\1/" "$work/ready.json"; }
+models=$(port_of models)
+mcp=$(port_of mcp)
+sed -e "s/8444/$models/" -e "s/8445/$mcp/" -e "s#/run/secrets/models#$work/models.key#" "$here/policy.toml" \
+  >"$work/policy.toml"
+echo "models https://localhost:$models, tools https://localhost:$mcp/mcp"
 
 say "creto up: control plane and a sidecar, embedded storage in $CRETO_HOME"
+authorities=(--upstream-ca "$work/models.pem" --upstream-ca "$work/mcp.pem")
 ports=(--listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 --admin 127.0.0.1:0)
-"$creto" up --agent standing --upstream-ca "$work/authority.pem" "${ports[@]}" >"$work/up.out" 2>"$work/up.log" &
+"$creto" up --agent standing "${authorities[@]}" "${ports[@]}" >"$work/up.out" 2>"$work/up.log" &
 children+=($!)
 wait_for "$work/up.out" "$!" "creto up"
 cat "$work/up.out"
 
 say "creto policy check and explain"
 "$creto" policy check "$work/policy.toml"
-"$creto" policy explain --method DELETE "https://localhost:$port/articles/42" "$work/policy.toml"
+"$creto" policy explain --method POST --model gpt-4o "https://localhost:$models/v1/chat/completions" \
+  "$work/policy.toml"
 
 say "creto run -- python agent.py"
 code=0
-"$creto" run --replace-env --policy "$work/policy.toml" --upstream-ca "$work/authority.pem" --summary "$work/summary.json" \
-  -- "$venv/bin/python" "$here/agent.py" "https://localhost:$port" || code=$?
+"$creto" run --replace-env --policy "$work/policy.toml" "${authorities[@]}" --summary "$work/summary.json" \
+  -- "$venv/bin/python" "$here/agent.py" "https://localhost:$models" "https://localhost:$mcp/mcp" || code=$?
 [ "$code" -eq 0 ] || { echo "demo: the agent's calls did not go as policy says (exit code $code)" >&2; exit 1; }
 
 say "creto calls"
@@ -101,14 +101,14 @@ print(f"calls {summary['calls']}, allowed {summary['allowed']}, refused {summary
       f"{summary['request_bytes']} bytes up, {summary['response_bytes']} bytes down, {summary['duration_ms']} ms")
 for row in summary["refused_by"]:
     print(f"  {row['calls']} refused by {row['reason']}")
-if summary["allowed"] != 4 or summary["refused"] != 4:
-    sys.exit("demo: expected 4 allowed and 4 refused calls on record")
+if summary["allowed"] != 6 or summary["refused"] != 5:
+    sys.exit("demo: expected 6 allowed and 5 refused calls on record")
 PYTHON
 
 if [ "$keep" != 0 ]; then
   say "staying up; Ctrl-C ends it"
   cat "$work/up.out"
-  echo "the server     https://localhost:$port"
+  echo "the services   https://localhost:$models and https://localhost:$mcp/mcp"
   echo "try            CRETO_HOME=$CRETO_HOME $creto calls --follow"
   wait "${children[1]}"
 fi

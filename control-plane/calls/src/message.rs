@@ -1,12 +1,18 @@
 //! Calls between their API form and the one that is kept.
 
 use creto_proto::v1::{self, CallBegun, CallEnded, CallEntry, CallFilter, CallRecord, Outcome, Verdict};
-use creto_store::{Begun, CallPosition, CallSelection, Ended, KeptCall, ReportEntry};
+use creto_store::{
+    Begun, CallPosition, CallSelection, Ended, KeptCall, Meaning, ReportEntry, TokenUsage,
+};
 
 use crate::CallsError;
 
 /// Sequences stay where every store can order them.
 const MAX_SEQUENCE: u64 = i64::MAX.unsigned_abs();
+/// Most subjects of one call.
+const MAX_SUBJECTS: usize = 16;
+/// Largest count of tokens: a million such calls still add up in 64 bits.
+const MAX_COUNT: u64 = 1 << 42;
 
 /// Reads a reported entry.
 pub(crate) fn entry(entry: CallEntry) -> Result<(u64, ReportEntry), CallsError> {
@@ -45,7 +51,62 @@ fn begun_kept(begun: CallBegun) -> Result<Begun, CallsError> {
         rule: begun.rule,
         policy_epoch: begun.policy_epoch,
         delegation_id: begun.delegation_id,
+        meaning: meaning_kept(begun.meaning.unwrap_or_default())?,
+        credential: begun.credential,
     })
+}
+
+fn meaning_kept(meaning: v1::CallMeaning) -> Result<Meaning, CallsError> {
+    if meaning.subjects.len() > MAX_SUBJECTS {
+        return Err(CallsError::invalid(
+            "entries.begun.meaning.subjects",
+            format!("send at most {MAX_SUBJECTS}"),
+        ));
+    }
+    // A line feed is what parts subjects in the store.
+    let plain = |subject: String| subject.replace('\n', " ");
+    Ok(Meaning {
+        protocol: meaning.protocol,
+        service: meaning.service,
+        operation: meaning.operation,
+        subjects: meaning.subjects.into_iter().map(plain).collect(),
+    })
+}
+
+fn usage_kept(usage: v1::Usage) -> TokenUsage {
+    // Counts stay where every store can add them up.
+    let count = |count: u64| count.min(MAX_COUNT);
+    TokenUsage {
+        input: count(usage.input),
+        cached_input: count(usage.cached_input),
+        cache_write: count(usage.cache_write),
+        cache_write_1h: count(usage.cache_write_1h),
+        output: count(usage.output),
+        reasoning: count(usage.reasoning),
+        audio_input: count(usage.audio_input),
+        audio_output: count(usage.audio_output),
+        image_input: count(usage.image_input),
+        images: count(usage.images),
+        server_tool_calls: count(usage.server_tool_calls),
+        estimated: usage.estimated,
+    }
+}
+
+fn usage_shown(usage: TokenUsage) -> v1::Usage {
+    v1::Usage {
+        input: usage.input,
+        cached_input: usage.cached_input,
+        cache_write: usage.cache_write,
+        cache_write_1h: usage.cache_write_1h,
+        output: usage.output,
+        reasoning: usage.reasoning,
+        audio_input: usage.audio_input,
+        audio_output: usage.audio_output,
+        image_input: usage.image_input,
+        images: usage.images,
+        server_tool_calls: usage.server_tool_calls,
+        estimated: usage.estimated,
+    }
 }
 
 fn ended_kept(ended: CallEnded, sequence: u64) -> Result<Ended, CallsError> {
@@ -68,6 +129,8 @@ fn ended_kept(ended: CallEnded, sequence: u64) -> Result<Ended, CallsError> {
         response_bytes: ended.response_bytes,
         duration_us: ended.duration_us,
         upstream: ended.upstream_address,
+        usage: ended.usage.map(usage_kept),
+        response_model: ended.response_model,
     })
 }
 
@@ -94,6 +157,13 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
             rule: kept.begun.rule,
             policy_epoch: kept.begun.policy_epoch,
             delegation_id: kept.begun.delegation_id,
+            meaning: (!kept.begun.meaning.protocol.is_empty()).then_some(v1::CallMeaning {
+                protocol: kept.begun.meaning.protocol,
+                service: kept.begun.meaning.service,
+                operation: kept.begun.meaning.operation,
+                subjects: kept.begun.meaning.subjects,
+            }),
+            credential: kept.begun.credential,
         }),
         ended: kept.ended.map(|ended| CallEnded {
             begun_sequence: ended.begun_sequence,
@@ -104,6 +174,8 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
             response_bytes: ended.response_bytes,
             duration_us: ended.duration_us,
             upstream_address: ended.upstream,
+            usage: ended.usage.map(usage_shown),
+            response_model: ended.response_model,
         }),
     }
 }
@@ -125,6 +197,9 @@ pub(crate) fn selection(filter: CallFilter) -> Result<CallSelection, CallsError>
         method: text(filter.method),
         since_us: time(filter.since_ms),
         until_us: time(filter.until_ms),
+        protocol: text(filter.protocol),
+        service: text(filter.service),
+        subject: text(filter.subject),
     })
 }
 
@@ -136,6 +211,9 @@ pub(crate) fn selects(selection: &CallSelection, call: &KeptCall) -> bool {
         && same(&selection.host, &begun.host)
         && same(&selection.rule, &begun.rule)
         && same(&selection.method, &begun.method)
+        && same(&selection.protocol, &begun.meaning.protocol)
+        && same(&selection.service, &begun.meaning.service)
+        && selection.subject.as_ref().is_none_or(|wanted| begun.meaning.subjects.contains(wanted))
         && selection.verdict.is_none_or(|verdict| verdict == begun.verdict)
         && selection.since_us.is_none_or(|since| begun.at_us >= since)
         && selection.until_us.is_none_or(|until| begun.at_us < until)

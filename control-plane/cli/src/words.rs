@@ -147,6 +147,18 @@ pub(crate) fn policy(policy: &v1::Policy) -> Value {
     })
 }
 
+/// A secret, without its value, as JSON.
+#[must_use]
+pub(crate) fn secret(secret: &v1::SecretMetadata) -> Value {
+    json!({
+        "namespace": secret.namespace,
+        "name": secret.name,
+        "version": secret.version,
+        "created_at": moment(secret.created_at_ms),
+        "updated_at": moment(secret.updated_at_ms),
+    })
+}
+
 /// A sidecar as JSON.
 #[must_use]
 pub(crate) fn sidecar(sidecar: &v1::SidecarStatus) -> Value {
@@ -199,6 +211,46 @@ pub(crate) fn target(begun: &v1::CallBegun) -> String {
     format!("{}://{host}{port}{}", begun.scheme, begun.path)
 }
 
+/// What a call asks of the service that it goes to: `chat gpt-5`, `tools/call search`; empty for plain HTTP.
+#[must_use]
+pub(crate) fn asks(begun: &v1::CallBegun) -> String {
+    let Some(meaning) = &begun.meaning else { return String::new() };
+    let mut text = meaning.operation.clone();
+    if !meaning.subjects.is_empty() {
+        text.push(' ');
+        text.push_str(&meaning.subjects.join(","));
+    }
+    text
+}
+
+/// What an answer used, in tokens: `120+8 in, 40 out`, with a `~` in front when it is estimated.
+#[must_use]
+pub(crate) fn used(ended: &v1::CallEnded) -> String {
+    let Some(usage) = &ended.usage else { return String::new() };
+    let cached = usage.cached_input + usage.cache_write + usage.cache_write_1h;
+    let fresh = usage.input + usage.audio_input + usage.image_input;
+    let output = usage.output + usage.reasoning + usage.audio_output;
+    let input = if cached == 0 { fresh.to_string() } else { format!("{fresh}+{cached}") };
+    format!("{}{input} in, {output} out", if usage.estimated { "~" } else { "" })
+}
+
+fn usage(usage: &v1::Usage) -> Value {
+    json!({
+        "input": usage.input,
+        "cached_input": usage.cached_input,
+        "cache_write": usage.cache_write,
+        "cache_write_1h": usage.cache_write_1h,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+        "audio_input": usage.audio_input,
+        "audio_output": usage.audio_output,
+        "image_input": usage.image_input,
+        "images": usage.images,
+        "server_tool_calls": usage.server_tool_calls,
+        "estimated": usage.estimated,
+    })
+}
+
 /// A call as JSON.
 #[must_use]
 pub(crate) fn call(call: &v1::CallRecord) -> Value {
@@ -228,6 +280,13 @@ pub(crate) fn call(call: &v1::CallRecord) -> Value {
         "response_bytes": ended.map(|ended| ended.response_bytes),
         "duration_us": ended.map(|ended| ended.duration_us),
         "upstream_address": ended.map(|ended| ended.upstream_address.clone()),
+        "protocol": begun.meaning.as_ref().map(|meaning| meaning.protocol.clone()),
+        "service": begun.meaning.as_ref().map(|meaning| meaning.service.clone()),
+        "operation": begun.meaning.as_ref().map(|meaning| meaning.operation.clone()),
+        "subjects": begun.meaning.as_ref().map(|meaning| meaning.subjects.clone()),
+        "credential": begun.credential,
+        "usage": ended.and_then(|ended| ended.usage.as_ref()).map(usage),
+        "response_model": ended.map(|ended| ended.response_model.clone()),
     })
 }
 

@@ -7,10 +7,12 @@
 
 mod admin;
 mod capture;
+mod credentials;
 mod enforcement;
 mod http;
 mod options;
 mod path;
+mod pins;
 mod plane;
 mod sidecar;
 mod splice;

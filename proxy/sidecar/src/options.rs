@@ -58,6 +58,14 @@ pub struct Options {
     #[arg(long, env = "CRETO_SPOOL_LIMIT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(4..=65_536))]
     pub spool_limit: u32,
 
+    /// Longest request body that is read when policy or metering asks what it says, MiB; longer ones are answered 413.
+    #[arg(long, env = "CRETO_BODY_LIMIT", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub body_limit: u32,
+
+    /// Memory for the request bodies that are held at once, MiB; further ones wait.
+    #[arg(long, env = "CRETO_BODY_MEMORY", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub body_memory: u32,
+
     /// How log lines look.
     #[arg(long, env = "CRETO_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -3,14 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use creto_credentials::Injector;
 use creto_proxy_tls::Interception;
 use pingora_core::server::ShutdownWatch;
 use tokio::sync::watch;
 
 use crate::admin::metrics::Metrics;
-use crate::enforcement::Enforced;
+use crate::enforcement::{Enforced, Enforcement};
 use crate::options::Timeouts;
+use crate::path::body_room::BodyRoom;
 use crate::path::record::Recorder;
+use crate::pins::ToolPins;
 use crate::plane::PlaneStatus;
 use crate::upstream::Upstreams;
 
@@ -19,17 +22,33 @@ use crate::upstream::Upstreams;
 pub(crate) struct Sidecar {
     /// Where agents reach it: calls to this address are base-URL calls, however they are written.
     pub(crate) address: SocketAddr,
-    pub(crate) enforced: Enforced,
+    pub(crate) enforced: Arc<Enforced>,
     pub(crate) recorder: Arc<Recorder>,
-    pub(crate) upstreams: Upstreams,
+    pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) interception: Interception,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) plane: PlaneStatus,
+    /// Puts credentials in.
+    pub(crate) injector: Injector,
+    /// What tools were when they were first seen.
+    pub(crate) pins: Arc<ToolPins>,
+    /// Memory for request bodies that are read before they are decided on.
+    pub(crate) bodies: BodyRoom,
     pub(crate) timeouts: Timeouts,
     pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl Sidecar {
+    /// Enforces the next snapshot, and lets go of what belongs to none.
+    pub(crate) fn enforce(&self, next: Enforcement) {
+        let policy = next.policy.clone();
+        let credentials: Vec<_> = next.credentials.iter().map(|one| one.as_ref().clone()).collect();
+        // Pins before policy: no call is judged by a policy whose pins are not known yet.
+        self.pins.follow(policy.as_deref());
+        self.enforced.replace(next);
+        self.injector.retain(&credentials);
+    }
+
     /// Turns true when the process is asked to stop.
     pub(crate) fn shutdown(&self) -> ShutdownWatch {
         self.stopping.subscribe()

@@ -4,15 +4,24 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use crate::path::observe::{PAUSE, Reading};
 use crate::path::record::{CallRecord, Outcome};
 
 /// Buffer of each direction, bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// Copies until both directions have ended, one breaks, or nothing moves for `idle`.
-pub(crate) async fn both_ways<A, U>(agent: A, upstream: U, record: &CallRecord, idle: Duration) -> Outcome
+/// Copies until both directions have ended, one breaks, or nothing moves for `idle`. What comes back is shown to
+/// `reading`.
+pub(crate) async fn both_ways<A, U>(
+    agent: A,
+    upstream: U,
+    record: &CallRecord,
+    idle: Duration,
+    mut reading: Option<Box<Reading>>,
+) -> Outcome
 where
     A: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -20,8 +29,10 @@ where
     let (mut from_agent, mut to_agent) = tokio::io::split(agent);
     let (mut from_upstream, mut to_upstream) = tokio::io::split(upstream);
     let moved = AtomicU64::new(0);
-    let out = pump(&mut from_agent, &mut to_upstream, &moved, |bytes| record.sent(bytes));
-    let back = pump(&mut from_upstream, &mut to_agent, &moved, |bytes| record.answered(bytes));
+    let out = pump(&mut from_agent, &mut to_upstream, &moved, None, |bytes| record.sent(bytes));
+    let back = pump(&mut from_upstream, &mut to_agent, &moved, reading.as_deref_mut(), |bytes| {
+        record.answered(bytes);
+    });
     // Whose fault an end is: of the side that broke, whether it was read from or written to.
     let out =
         async { out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed)) };
@@ -36,13 +47,18 @@ where
             }
         }
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         ended = async { tokio::try_join!(out, back) } => match ended {
             Ok(_) => Outcome::Completed,
             Err(outcome) => outcome,
         },
         () = watch => Outcome::UpstreamFailed,
+    };
+    if let Some(reading) = reading {
+        // Whatever is held back at the end of a broken stream is not wanted any more.
+        let _ = reading.end(record, outcome.ending());
     }
+    outcome
 }
 
 /// The side on which a direction broke.
@@ -60,25 +76,56 @@ impl Broken {
     }
 }
 
-async fn pump<R, W>(from: &mut R, to: &mut W, moved: &AtomicU64, count: impl Fn(usize)) -> Result<(), Broken>
+async fn pump<R, W>(
+    from: &mut R,
+    to: &mut W,
+    moved: &AtomicU64,
+    mut reading: Option<&mut Reading>,
+    count: impl Fn(usize),
+) -> Result<(), Broken>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let mut buffer = vec![0; BUFFER];
     loop {
-        let got = match from.read(&mut buffer).await {
+        let read = from.read(&mut buffer);
+        let came = match reading.as_deref().is_some_and(Reading::holds) {
+            false => read.await,
+            true => match tokio::time::timeout(PAUSE, read).await {
+                Ok(came) => came,
+                Err(_) => {
+                    if let Some(reading) = &mut reading {
+                        let given = reading.pause().map_err(|_| Broken::Reading)?;
+                        to.write_all(&given).await.map_err(|_| Broken::Writing)?;
+                        to.flush().await.map_err(|_| Broken::Writing)?;
+                    }
+                    continue;
+                }
+            },
+        };
+        let got = match came {
             Ok(got) => got,
             // TLS peers that close without saying so: many do, and what is inside has an end of its own.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
             Err(_) => return Err(Broken::Reading),
         };
         if got == 0 {
+            if let Some(reading) = &mut reading {
+                to.write_all(&reading.rest()).await.map_err(|_| Broken::Writing)?;
+            }
             // The other side may have closed already: that ends this direction just as well.
             let _ = to.shutdown().await;
             return Ok(());
         }
-        to.write_all(&buffer[..got]).await.map_err(|_| Broken::Writing)?;
+        match &mut reading {
+            None => to.write_all(&buffer[..got]).await.map_err(|_| Broken::Writing)?,
+            Some(reading) => {
+                let came = Bytes::copy_from_slice(&buffer[..got]);
+                let passed = reading.push(came).map_err(|_| Broken::Reading)?;
+                to.write_all(&passed).await.map_err(|_| Broken::Writing)?;
+            }
+        }
         to.flush().await.map_err(|_| Broken::Writing)?;
         count(got);
         moved.fetch_add(got as u64, Ordering::Relaxed);

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use creto_credentials::Injector;
 use creto_proxy_tls::{Interception, InterceptionAuthority, TlsError, UpstreamTls};
 use creto_spool::{Limits, Spool, SpoolError};
 use pingora_core::server::configuration::ServerConf;
@@ -16,9 +17,12 @@ use tracing_subscriber::EnvFilter;
 use crate::admin::metrics::Metrics;
 use crate::admin::server::Admin;
 use crate::capture::ways_in::{BoundListener, OpenEntrance, RedirectedEntrance};
+use crate::credentials::{RotatedFiles, SecretDesk, UpstreamTokens};
 use crate::enforcement::Enforced;
 use crate::options::{LogFormat, Options, Timeouts};
+use crate::path::body_room::BodyRoom;
 use crate::path::record::Recorder;
+use crate::pins::ToolPins;
 use crate::plane::{BundleError, EnrollError, LinkParts, PlaneLink, PlaneStatus, bundle};
 use crate::sidecar::Sidecar;
 use crate::state::{Ready, StateError, StateFolder};
@@ -115,14 +119,27 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let own = [Some(ready.proxy), ready.transparent, Some(ready.admin)].into_iter().flatten().collect();
     let dialer = Dialer::new(UpstreamTls::new(&options.upstream_ca, &provider)?, timeouts, own);
     let bundles = bundle::BundleReader::new(&identity, &secrets)?;
+    let upstreams = Arc::new(Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)));
+    let enforced = Arc::new(Enforced::new(bundles.last_good(&state)?));
+    let pins = Arc::new(ToolPins::load(state.clone())?);
+    pins.follow(enforced.load().policy.as_deref());
+    let (desk, asks) = SecretDesk::open();
+    let tokens = UpstreamTokens { upstreams: Arc::clone(&upstreams), enforced: Arc::clone(&enforced) };
     let sidecar = Arc::new(Sidecar {
         address: proxy.1,
-        enforced: Enforced::new(bundles.last_good(&state)?),
+        enforced,
         recorder,
-        upstreams: Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)),
+        upstreams,
+        injector: Injector::new(Some(Arc::new(desk)), Some(Arc::new(tokens)), Some(Arc::new(RotatedFiles))),
+        pins,
         interception: Interception::new(authority, provider),
         metrics,
         plane: PlaneStatus::default(),
+        bodies: BodyRoom::new(
+            (options.body_limit as usize) << 20,
+            (options.body_memory as usize) << 20,
+            timeouts.idle,
+        ),
         timeouts,
         stopping: watch::Sender::new(false),
     });
@@ -148,7 +165,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             .map_err(listen_failed("transparent", own))?;
         server.add_service(redirected);
     }
-    let parts = LinkParts { ca_pem: control_plane_ca, identity, secrets, bundles, state, spool, ready };
+    let parts = LinkParts { ca_pem: control_plane_ca, identity, secrets, bundles, state, spool, asks, ready };
     let link = PlaneLink::new(options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);

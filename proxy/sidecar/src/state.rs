@@ -148,6 +148,20 @@ impl StateFolder {
         }
     }
 
+    /// Pins of tools, if any were ever kept.
+    pub(crate) fn pins(&self) -> Result<Option<Vec<u8>>, StateError> {
+        self.read("tool-pins.json")
+    }
+
+    pub(crate) fn keep_pins(&self, json: &[u8]) -> Result<(), StateError> {
+        self.write("tool-pins.json", json)
+    }
+
+    /// The sidecar does not start on pins it cannot read: without them any definition would pass as the first.
+    pub(crate) fn damaged_pins(&self, problem: &creto_mcp::PinFileProblem) -> StateError {
+        StateError::Content { path: self.0.join("tool-pins.json"), reason: problem.to_string() }
+    }
+
     pub(crate) fn announce(&self, ready: &Ready) -> Result<(), StateError> {
         let json = serde_json::to_vec(ready).map_err(|error| StateError::Content {
             path: self.0.join("ready.json"),

@@ -15,7 +15,7 @@ use crate::{SpoolError, SpoolReader};
 const SPARE: &str = "spare.seg";
 
 /// Room kept for the end of each call under way, bytes, frame included.
-const END_RESERVE: usize = 192;
+const END_RESERVE: usize = 384;
 
 /// Bounds of a spool.
 #[derive(Clone, Copy, Debug)]

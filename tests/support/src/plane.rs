@@ -313,6 +313,13 @@ impl Plane {
         Ok(policy)
     }
 
+    /// Keeps a secret in the control plane's store.
+    pub async fn put_secret(&self, name: &str, value: &[u8]) {
+        let request =
+            v1::PutSecretRequest { namespace: NAMESPACE.into(), name: name.into(), value: value.to_vec() };
+        self.operator().secrets().put_secret(request).await.expect("the secret is kept");
+    }
+
     /// Deletes a policy and waits until the sidecars know.
     pub async fn delete_policy(&self, name: &str) {
         let before = self.epochs().await;

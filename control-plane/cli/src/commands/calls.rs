@@ -28,6 +28,21 @@ pub(crate) struct CallsArgs {
     /// With this method.
     #[arg(long, default_value = "")]
     method: String,
+    /// Of this protocol: model, mcp or a2a.
+    #[arg(long, value_parser = ["model", "mcp", "a2a"])]
+    protocol: Option<String>,
+    /// Of this provider, MCP server or agent.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    service: String,
+    /// That asked for this model.
+    #[arg(long, default_value = "", hide_default_value = true, conflicts_with_all = ["tool", "skill"])]
+    model: String,
+    /// That called this tool.
+    #[arg(long, default_value = "", hide_default_value = true, conflicts_with = "skill")]
+    tool: String,
+    /// That asked for this skill.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    skill: String,
     /// Begun within this span: 1h, 7d.
     #[arg(long, value_name = "SPAN")]
     since: Option<Span>,
@@ -46,7 +61,16 @@ pub(crate) struct CallsArgs {
 pub(crate) async fn run(session: &Session, args: CallsArgs) -> Outcome {
     let operator = session.operator().await?;
     let since_ms = args.since.map_or(0, |span| jiff::Timestamp::now().as_millisecond() - span.millis());
+    let (protocol, subject) = match (&*args.model, &*args.tool, &*args.skill) {
+        ("", "", "") => (args.protocol.as_deref().unwrap_or_default(), ""),
+        (model, "", "") => ("model", model),
+        (_, tool, "") => ("mcp", tool),
+        (_, _, skill) => ("a2a", skill),
+    };
     let filter = v1::CallFilter {
+        protocol: protocol.to_owned(),
+        service: args.service.clone(),
+        subject: subject.to_owned(),
         agent_name: args.agent,
         host: args.host,
         verdict: args.verdict.map_or(v1::Verdict::Unspecified, Into::into).into(),
@@ -60,9 +84,10 @@ pub(crate) async fn run(session: &Session, args: CallsArgs) -> Outcome {
     }
     let calls = list(&operator, filter, args.limit).await?;
     let rows: Vec<_> = calls.iter().map(|call| (cells(call), words::call(call))).collect();
-    session
-        .output
-        .list(&["at", "agent", "verdict", "method", "target", "status", "bytes", "decided by"], &rows)
+    session.output.list(
+        &["at", "agent", "verdict", "method", "target", "asks", "status", "bytes", "used", "decided by"],
+        &rows,
+    )
 }
 
 /// The newest calls that pass the filter, at most `limit`.
@@ -119,8 +144,10 @@ fn cells(call: &v1::CallRecord) -> Vec<String> {
         words::verdict(&begun),
         method,
         words::target(&begun),
+        words::asks(&begun),
         status,
         moved,
+        call.ended.as_ref().map(words::used).unwrap_or_default(),
         by,
     ]
 }

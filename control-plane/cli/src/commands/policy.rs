@@ -1,16 +1,19 @@
 //! `creto policy`: what agents may call.
 
+mod meaning;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use creto_call::{Call, Capture, Kind, NormalHost, Scheme};
+use creto_call::{Call, Capture, Details, Kind, NormalHost, Scheme};
 use creto_policy::{AgentFacts, Document, MAX_DOCUMENT_BYTES, PolicySet, Tier, Trust};
 use creto_proto::v1;
 use serde_json::json;
 
+use self::meaning::MeaningArgs;
 use crate::failure::{Failure, Outcome};
 use crate::operator::{Operator, all_pages, refused};
 use crate::session::Session;
@@ -37,7 +40,7 @@ pub(crate) enum PolicyCommand {
         name: String,
     },
     /// Say which rule decides a call, and why.
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
 }
 
 /// A document.
@@ -53,9 +56,11 @@ pub(crate) struct ExplainArgs {
     /// The agent that calls; with a FILE it need not exist.
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// Method of the call; CONNECT asks about an undecrypted tunnel.
-    #[arg(long, default_value = "GET")]
-    method: String,
+    /// Method of the call; CONNECT asks about an undecrypted tunnel. GET, or POST where options say what the body holds.
+    #[arg(long)]
+    method: Option<String>,
+    #[command(flatten)]
+    meaning: MeaningArgs,
     /// URL of the call.
     url: String,
     /// Decide by this document alone instead of those applied.
@@ -91,7 +96,7 @@ pub(crate) async fn run(session: &Session, command: PolicyCommand) -> Outcome {
             delete(&session.operator().await?, &name).await?;
             session.output.value(&json!({"deleted": name}), &format!("deleted {name}"))
         }
-        PolicyCommand::Explain(args) => explain(session, args).await,
+        PolicyCommand::Explain(args) => explain(session, *args).await,
     }
 }
 
@@ -149,8 +154,14 @@ pub(crate) async fn delete(operator: &Operator, name: &str) -> Outcome {
 fn check(session: &Session, file: &Path) -> Outcome {
     let document = parse(&file.to_string_lossy(), &read(file)?)?;
     let (rules, routes) = (document.rules().len(), document.routes().len());
-    let text = format!("{} holds: {rules} rules, {routes} routes", document.name());
-    session.output.value(&json!({"name": document.name(), "rules": rules, "routes": routes}), &text)
+    let credentials = document.credentials().len();
+    let mut text = format!("{} holds: {rules} rules, {routes} routes", document.name());
+    if credentials > 0 {
+        text.push_str(&format!(", {credentials} credentials"));
+    }
+    let value =
+        json!({"name": document.name(), "rules": rules, "routes": routes, "credentials": credentials});
+    session.output.value(&value, &text)
 }
 
 async fn all(operator: &Operator) -> Outcome<Vec<v1::Policy>> {
@@ -183,16 +194,8 @@ async fn list(session: &Session) -> Outcome {
 
 async fn explain(session: &Session, args: ExplainArgs) -> Outcome {
     let target = Target::parse(&args.url)?;
-    let opaque = args.method == "CONNECT";
-    let call = Call {
-        capture: Capture::Connect,
-        kind: if opaque { Kind::Opaque } else { Kind::Http },
-        scheme: target.scheme,
-        method: if opaque { "" } else { &args.method },
-        host: target.host.as_str(),
-        port: target.port,
-        path: if opaque { "" } else { &target.path },
-    };
+    let method = args.method.as_deref().unwrap_or_else(|| args.meaning.method());
+    let opaque = method == "CONNECT";
     let set = match &args.file {
         Some(file) => {
             let document = parse(&file.to_string_lossy(), &read(file)?)?;
@@ -203,6 +206,17 @@ async fn explain(session: &Session, args: ExplainArgs) -> Outcome {
             }
         }
         None => applied_set(session, args.agent.as_deref()).await?,
+    };
+    let facts = args.meaning.facts(method, &target, &set)?;
+    let call = Call {
+        capture: Capture::Connect,
+        kind: if opaque { Kind::Opaque } else { Kind::Http },
+        scheme: target.scheme,
+        method: if opaque { "" } else { method },
+        host: target.host.as_str(),
+        port: target.port,
+        path: if opaque { "" } else { &target.path },
+        details: if opaque { Details::default() } else { facts.details(&target.query) },
     };
     let explanation = set.explain(&call);
     let value = serde_json::to_value(&explanation)
@@ -245,6 +259,7 @@ struct Target {
     host: NormalHost,
     port: u16,
     path: String,
+    query: String,
 }
 
 impl Target {
@@ -269,8 +284,9 @@ impl Target {
             _ => (authority, scheme.default_port()),
         };
         let host = NormalHost::parse(host).map_err(|error| wrong(&error.to_string()))?;
-        let path = path.split(['?', '#']).next().unwrap_or("/").to_owned();
-        Ok(Self { scheme, host, port, path })
+        let path = path.split('#').next().unwrap_or("/");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Ok(Self { scheme, host, port, path: path.to_owned(), query: query.to_owned() })
     }
 }
 

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use creto_metering::Usage;
 use creto_proto::v1::Verdict;
 
+use crate::admin::tokens::TokenCounters;
 use crate::path::record::Outcome;
 
 /// Upper bounds of the latency histogram, milliseconds.
@@ -27,6 +29,7 @@ pub(crate) struct Metrics {
     connections_total: AtomicU64,
     connections_refused: AtomicU64,
     upstream_dials: AtomicU64,
+    tokens: TokenCounters,
 }
 
 /// Gauges read from elsewhere when metrics are asked for.
@@ -56,6 +59,11 @@ impl Metrics {
         let bucket = BUCKETS_MS.partition_point(|bound| bound * 1000 < micros);
         self.duration[bucket].fetch_add(1, Ordering::Relaxed);
         self.duration_us.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// What a model call used.
+    pub(crate) fn used(&self, usage: &Usage) {
+        self.tokens.add(usage);
     }
 
     pub(crate) fn unrecorded(&self) {
@@ -153,6 +161,18 @@ impl Metrics {
             "counter",
             "Connections opened to upstreams.",
             &[("", count(&self.upstream_dials))],
+        );
+        family(
+            "creto_model_tokens_total",
+            "counter",
+            "Tokens of model calls; the types are disjoint.",
+            &self.tokens.by_kind(),
+        );
+        family(
+            "creto_model_calls_total",
+            "counter",
+            "Model calls that were metered, by how their usage is known.",
+            &self.tokens.calls(),
         );
         family(
             "creto_policy_epoch",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use creto_call::{Call, Capture, Kind, NormalHost, RefusalCode, Scheme};
+use creto_call::{Call, Capture, Details, Kind, NormalHost, RefusalCode, Scheme};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::Parts;
@@ -13,7 +13,7 @@ use crate::capture::tunnel::{self, Named, Opened};
 use crate::capture::{Connection, Entrance};
 use crate::http::authority::Authority;
 use crate::http::body::AnswerBody;
-use crate::http::refuse::Refused;
+use crate::http::refuse::{Refused, Voice};
 use crate::path::recipe;
 
 /// Answers a CONNECT and takes the tunnel over.
@@ -29,9 +29,10 @@ pub(crate) fn open(connection: &Arc<Connection>, request: Request<Incoming>) -> 
                 host: &host,
                 port,
                 path: "",
+                details: Details::default(),
             };
             let epoch = connection.sidecar.enforced.load().epoch;
-            return recipe::refuse_and_record(connection, &call, &refused, epoch);
+            return recipe::refuse_and_record(connection, &call, &Voice::default(), &refused, epoch);
         }
     };
     let connection = Arc::clone(connection);

@@ -8,7 +8,7 @@ pub(crate) mod ways_in;
 
 use std::sync::Arc;
 
-use creto_call::{Call, Capture, Kind, Scheme};
+use creto_call::{Call, Capture, Details, Kind, Scheme};
 use http::{Request, Version};
 
 use crate::admin::metrics::Metrics;
@@ -45,7 +45,7 @@ impl Entrance {
             Self::Redirected { port } => (Capture::Transparent, Scheme::Http, "", *port),
         };
         let method = request.method().as_str();
-        Call { capture, kind, scheme, method, host, port, path: request.uri().path() }
+        Call { capture, kind, scheme, method, host, port, path: request.uri().path(), details: Details::default() }
     }
 }
 

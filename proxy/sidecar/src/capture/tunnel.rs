@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use creto_call::{Call, Capture, Kind, NormalHost, Scheme};
+use creto_call::{Call, Capture, Details, Kind, Meaning, NormalHost, Scheme};
 use creto_proxy_tls::{ClientHelloFacts, Protocol};
 use http::HeaderMap;
 use pingora_core::protocols::l4::stream::Stream as L4Stream;
@@ -11,7 +11,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::capture::first_bytes::{self, Begins};
 use crate::capture::{Connection, Entrance, serve};
-use crate::path::judge::{self, Judged};
+use crate::http::refuse::Voice;
+use crate::path::judge::{self, Case, Judged};
 use crate::path::record::Outcome;
 use crate::splice;
 use crate::upstream::{Guard, Origin};
@@ -152,8 +153,17 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             host: origin.host.as_str(),
             port: origin.port,
             path: "",
+            details: Details::default(),
         };
-        judge::judge(&sidecar.recorder, &sidecar.enforced.load(), &HeaderMap::new(), &call)
+        let case = Case {
+            headers: &HeaderMap::new(),
+            call: &call,
+            meanings: &[Meaning::Plain],
+            voice: &Voice::default(),
+            credential: "",
+            objection: None,
+        };
+        judge::judge(&sidecar.recorder, &sidecar.enforced.load(), case)
     };
     // What cannot be recorded is closed; the recorder has said why.
     let Ok(Judged { record, verdict }) = judged else { return };
@@ -169,7 +179,7 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
     let outcome = match sidecar.upstreams.tunnel(&origin, &guard).await {
         Ok((upstream, address)) => {
             record.upstream(address);
-            splice::both_ways(stream, upstream, &record, sidecar.timeouts.idle).await
+            splice::both_ways(stream, upstream, &record, sidecar.timeouts.idle, None).await
         }
         Err(error) => {
             tracing::info!(%error, %origin, "a passed tunnel could not be opened");

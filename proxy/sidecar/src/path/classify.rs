@@ -1,10 +1,18 @@
-//! classify: what kind of call a request is. Model APIs, MCP and A2A get their own kinds here.
+//! classify: what a request means to the service that it goes to. The head is read first, the body only where the
+//! service, a rule or a credential asks for it.
 
-use creto_call::Kind;
-use http::Request;
+use std::sync::Arc;
+
+use creto_call::{Details, Dialect, Kind, Meaning, RefusalCode};
+use creto_classify::{Endpoint, Known, Meanings};
 use http::header::CONTENT_TYPE;
+use http::{Request, Response};
 
+use crate::enforcement::Enforcement;
+use crate::http::body::AnswerBody;
+use crate::http::refuse::{self, Asker, Refused, Voice};
 use crate::http::websocket;
+use crate::path::destination::Destination;
 
 /// The kind, from the head alone.
 pub(crate) fn kind<B>(request: &Request<B>) -> Kind {
@@ -19,4 +27,97 @@ pub(crate) fn kind<B>(request: &Request<B>) -> Kind {
     } else {
         Kind::Http
     }
+}
+
+/// How a caller is spoken to of whom nothing but the kind is known.
+pub(crate) fn voice_of(kind: Kind) -> Voice {
+    Voice::from(if kind == Kind::Grpc { Dialect::Grpc } else { Dialect::Problem })
+}
+
+/// The service that a request goes to.
+pub(crate) fn endpoint<B>(
+    enforcement: &Enforcement,
+    destination: &Destination,
+    request: &Request<B>,
+) -> Endpoint {
+    let (host, port) = (destination.origin.host.as_str(), destination.origin.port);
+    let (path, query) = destination.path_and_query(request);
+    let policy = enforcement.policy.as_deref();
+    let known = Known {
+        provider: policy
+            .and_then(|policy| policy.provider(host, port, path))
+            .map(|provider| (provider.name(), provider.api(), provider.base())),
+        mcp_server: policy.and_then(|policy| policy.mcp_server(host, port, path)).map(|server| server.name()),
+        a2a_agent: policy.and_then(|policy| policy.a2a_agent(host, port, path)).map(|agent| agent.name()),
+    };
+    Endpoint::of(request.method().as_str(), host, path, query, request.headers(), known)
+}
+
+/// What a request means, and how its caller is spoken to.
+#[derive(Debug)]
+pub(crate) struct Understood {
+    pub(crate) meanings: Meanings,
+    pub(crate) voice: Voice,
+}
+
+impl Understood {
+    /// As far as the head tells.
+    pub(crate) fn head(endpoint: &Endpoint) -> Self {
+        Self { meanings: endpoint.head(), voice: Voice::from(endpoint.dialect()) }
+    }
+
+    /// With the body. What cannot be understood is refused in the words of the service all the same.
+    pub(crate) fn body<B>(
+        endpoint: &Endpoint,
+        request: &Request<B>,
+        body: &[u8],
+    ) -> Result<Self, (Refused, Voice)> {
+        let meanings = endpoint.read(request.headers(), body).map_err(|problem| {
+            (Refused::of(problem.code(), problem.to_string()), Voice::from(endpoint.dialect()))
+        })?;
+        let voice = match &meanings {
+            Meanings::Mcp { request: asked, .. } => Voice {
+                dialect: Dialect::JsonRpc,
+                asker: Some(Arc::new(Asker::of_mcp(asked, request.headers()))),
+            },
+            Meanings::A2a { ids, batch, .. } if endpoint.dialect() == Dialect::JsonRpc || !ids.is_empty() => {
+                Voice { dialect: Dialect::JsonRpc, asker: Some(Arc::new(Asker::of_a2a(ids, *batch))) }
+            }
+            _ => Voice::from(endpoint.dialect()),
+        };
+        Ok(Self { meanings, voice })
+    }
+
+    /// Each message by itself; one for a call that is no batch.
+    pub(crate) fn with_each<R>(&self, judge: impl FnOnce(&[Meaning<'_>]) -> R) -> R {
+        match &self.meanings {
+            // Most calls: nothing is allocated for them.
+            Meanings::Plain => judge(&[Meaning::Plain]),
+            Meanings::Model(call) => judge(&[Meaning::Model(call)]),
+            Meanings::Mcp { calls, .. } => judge(&calls.iter().map(Meaning::Mcp).collect::<Vec<_>>()),
+            Meanings::A2a { calls, .. } => judge(&calls.iter().map(Meaning::A2a).collect::<Vec<_>>()),
+        }
+    }
+}
+
+/// The details of a call, all but its meaning.
+pub(crate) fn details<'a, B>(
+    destination: &'a Destination,
+    request: &'a Request<B>,
+    size: Option<u64>,
+    body_read: bool,
+) -> Details<'a> {
+    Details {
+        query: destination.path_and_query(request).1,
+        headers: Some(request.headers()),
+        size,
+        body_read,
+        meaning: Meaning::Plain,
+    }
+}
+
+/// The answer to a request that was not recorded: there is nothing to say but why.
+pub(crate) fn unrecorded(error: &creto_spool::SpoolError, voice: &Voice) -> Response<AnswerBody> {
+    let refused = Refused::of(RefusalCode::RecordUnavailable, error.to_string());
+    refuse::answer(&refused, voice, "")
 }

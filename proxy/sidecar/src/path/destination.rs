@@ -22,6 +22,16 @@ pub(crate) struct Destination {
     pub(crate) target: Option<PathAndQuery>,
 }
 
+impl Destination {
+    /// Path and query as the upstream gets them; the query without `?`, empty when there is none.
+    pub(crate) fn path_and_query<'a, B>(&'a self, request: &'a Request<B>) -> (&'a str, &'a str) {
+        match &self.target {
+            Some(target) => (target.path(), target.query().unwrap_or_default()),
+            None => (request.uri().path(), request.uri().query().unwrap_or_default()),
+        }
+    }
+}
+
 /// Reads the destination out of the request and its connection, which must agree.
 pub(crate) fn resolve<B>(
     connection: &Connection,

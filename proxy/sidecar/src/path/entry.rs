@@ -1,7 +1,8 @@
 //! Entries of the spool as the control plane reads them: protobuf `CallEntry`, written by hand from borrowed facts
 //! because the generated type would copy every field on the path of a call. A test holds it to the generated one.
 
-use creto_call::{Call, Capture};
+use creto_call::{Call, Capture, Meaning};
+use creto_metering::{Settled, Usage};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 /// What a beginning says beyond the call's own facts.
@@ -9,12 +10,16 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 pub(crate) struct Begun<'a> {
     pub(crate) at_us: i64,
     pub(crate) call: &'a Call<'a>,
+    /// What it means; several for a batch.
+    pub(crate) meanings: &'a [Meaning<'a>],
     pub(crate) verdict: i32,
     pub(crate) code: &'a str,
     pub(crate) policy: &'a str,
     pub(crate) rule: &'a str,
     pub(crate) policy_epoch: u64,
     pub(crate) delegation_id: &'a [u8],
+    /// Name of the credential that is put in; empty if none is.
+    pub(crate) credential: &'a str,
 }
 
 /// How a call ended.
@@ -28,10 +33,19 @@ pub(crate) struct Ended<'a> {
     pub(crate) response_bytes: u64,
     pub(crate) duration_us: u64,
     pub(crate) upstream_address: &'a str,
+    /// What the answer used, for calls that are metered.
+    pub(crate) settled: Option<&'a Settled>,
 }
 
 /// Longest path kept; the rest is cut, since a record is bounded and the decision was made on the whole.
 const PATH: usize = 4096;
+/// Longest operation kept: a batch names several.
+const OPERATION: usize = 256;
+/// Most subjects kept of a batch, and the longest kept of each.
+const SUBJECTS: usize = 16;
+const SUBJECT: usize = 256;
+/// Longest name of the model that answered; it must fit in the room set aside for the end.
+const RESPONSE_MODEL: usize = 64;
 
 impl Begun<'_> {
     /// Writes the entry without its sequence, which the spool gives: it is put in front when the entry is sent.
@@ -53,6 +67,8 @@ impl Begun<'_> {
         body.text(12, self.rule);
         body.number(13, self.policy_epoch);
         body.bytes(14, self.delegation_id);
+        body.message(15, |out| meaning(self.meanings, out));
+        body.text(16, self.credential);
         wrap(2, out);
     }
 }
@@ -70,7 +86,70 @@ impl Ended<'_> {
         body.number(6, self.response_bytes);
         body.number(7, self.duration_us);
         body.text(8, self.upstream_address);
+        if let Some(settled) = self.settled {
+            body.message(9, |out| usage(&settled.usage, out));
+            body.text(10, cut(settled.response_model.as_deref().unwrap_or_default(), RESPONSE_MODEL));
+        }
         wrap(3, out);
+    }
+}
+
+/// `CallMeaning` of a call's messages.
+fn meaning(meanings: &[Meaning<'_>], out: &mut Writer<'_>) {
+    let mut subjects = 0;
+    let mut operations = String::new();
+    for (at, meaning) in meanings.iter().enumerate() {
+        let (protocol, service, operation, subject) = match meaning {
+            Meaning::Plain => continue,
+            Meaning::Model(call) => {
+                ("model", call.provider.as_str(), call.operation.as_str(), call.model.as_deref())
+            }
+            Meaning::Mcp(call) => {
+                let subject = call.tool.as_deref().or(call.prompt.as_deref()).or(call.resource.as_deref());
+                ("mcp", call.server.as_str(), call.method.as_str(), subject)
+            }
+            Meaning::A2a(call) => {
+                ("a2a", call.agent.as_str(), call.method.as_str(), call.skill.as_deref())
+            }
+        };
+        if at == 0 {
+            out.text(1, protocol);
+            out.text(2, cut(service, SUBJECT));
+        }
+        if operations.len() < OPERATION && !operations.split(',').any(|known| known == operation) {
+            if !operations.is_empty() {
+                operations.push(',');
+            }
+            operations.push_str(operation);
+        }
+        if let Some(subject) = subject
+            && subjects < SUBJECTS
+        {
+            subjects += 1;
+            out.text(4, cut(subject, SUBJECT));
+        }
+    }
+    out.text(3, cut(&operations, OPERATION));
+}
+
+/// `Usage`.
+fn usage(usage: &Usage, out: &mut Writer<'_>) {
+    let kinds = [
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.cache_write_1h,
+        usage.output,
+        usage.reasoning,
+        usage.audio_input,
+        usage.audio_output,
+        usage.image_input,
+        usage.images,
+        usage.server_tool_calls,
+        u64::from(usage.estimated),
+    ];
+    for (tag, count) in (1..).zip(kinds) {
+        out.number(tag, count);
     }
 }
 
@@ -118,6 +197,19 @@ impl Writer<'_> {
         self.bytes(tag, value.as_bytes());
     }
 
+    /// A message within; left out when it is empty.
+    fn message(&mut self, tag: u32, write: impl FnOnce(&mut Writer<'_>)) {
+        let start = self.0.len();
+        write(&mut Writer(self.0));
+        let length = self.0.len() - start;
+        if length > 0 {
+            let mut front = Vec::with_capacity(12);
+            encode_key(tag, WireType::LengthDelimited, &mut front);
+            encode_varint(length as u64, &mut front);
+            self.0.splice(start..start, front);
+        }
+    }
+
     fn bytes(&mut self, tag: u32, value: &[u8]) {
         if !value.is_empty() {
             encode_key(tag, WireType::LengthDelimited, self.0);
@@ -129,7 +221,7 @@ impl Writer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use creto_call::{Kind, Scheme};
+    use creto_call::{Details, Kind, McpCall, Scheme};
     use creto_proto::v1;
     use prost::Message as _;
 
@@ -145,16 +237,26 @@ mod tests {
             host: "api.example.com",
             port: 443,
             path: &"/x".repeat(200),
+            details: Details::default(),
         };
+        let tool = |name: &str| McpCall {
+            server: "tickets".into(),
+            method: "tools/call".into(),
+            tool: Some(name.into()),
+            ..McpCall::default()
+        };
+        let (first, second) = (tool("search"), tool("delete"));
         let begun = Begun {
             at_us: 1_700_000_000_000_000,
             call: &call,
+            meanings: &[Meaning::Mcp(&first), Meaning::Mcp(&second)],
             verdict: 2,
             code: "rule_denies",
             policy: "p",
             rule: "r",
             policy_epoch: 9,
             delegation_id: &[1; 32],
+            credential: "tickets",
         };
         let mut out = Vec::new();
         begun.encode(&mut out);
@@ -170,6 +272,13 @@ mod tests {
         assert_eq!(read.verdict(), v1::Verdict::Denied);
         assert_eq!((read.code.as_str(), read.policy.as_str(), read.rule.as_str()), ("rule_denies", "p", "r"));
         assert_eq!((read.policy_epoch, read.delegation_id.len()), (9, 32));
+        let meaning = read.meaning.unwrap();
+        assert_eq!(
+            (meaning.protocol.as_str(), meaning.service.as_str(), meaning.operation.as_str()),
+            ("mcp", "tickets", "tools/call")
+        );
+        assert_eq!(meaning.subjects, ["search", "delete"]);
+        assert_eq!(read.credential, "tickets");
 
         let ended = Ended {
             begun_sequence: 300,
@@ -180,9 +289,9 @@ mod tests {
             response_bytes: 2,
             duration_us: 3,
             upstream_address: "10.0.0.1:443",
+            settled: Some(&settled(7)),
         };
         ended.encode(&mut out);
-        assert!(out.len() <= 160, "an end fits in the room the spool sets aside");
         let read = v1::CallEntry::decode(out.as_slice()).unwrap();
         let Some(v1::call_entry::Entry::Ended(read)) = read.entry else { panic!("not an end") };
         assert_eq!(
@@ -191,6 +300,41 @@ mod tests {
         );
         assert_eq!((read.request_bytes, read.response_bytes, read.duration_us), (1, 2, 3));
         assert_eq!(read.upstream_address, "10.0.0.1:443");
+        assert_eq!(read.response_model, "m".repeat(64), "cut");
+        let expected = v1::Usage {
+            input: 7,
+            cached_input: 7,
+            cache_write: 7,
+            cache_write_1h: 7,
+            output: 7,
+            reasoning: 7,
+            audio_input: 7,
+            audio_output: 7,
+            image_input: 7,
+            images: 7,
+            server_tool_calls: 7,
+            estimated: true,
+        };
+        assert_eq!(read.usage, Some(expected));
+    }
+
+    /// Every kind with the same count.
+    fn settled(count: u64) -> Settled {
+        let usage = Usage {
+            input: count,
+            cached_input: count,
+            cache_write: count,
+            cache_write_1h: count,
+            output: count,
+            reasoning: count,
+            audio_input: count,
+            audio_output: count,
+            image_input: count,
+            images: count,
+            server_tool_calls: count,
+            estimated: true,
+        };
+        Settled { usage, response_model: Some("m".repeat(100)), ..Settled::default() }
     }
 
     #[test]
@@ -204,9 +348,10 @@ mod tests {
             response_bytes: u64::MAX,
             duration_us: u64::MAX,
             upstream_address: "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+            settled: Some(&settled(u64::MAX)),
         };
         let mut out = Vec::new();
         ended.encode(&mut out);
-        assert!(out.len() <= 160, "{}", out.len());
+        assert!(out.len() <= 352, "{}", out.len());
     }
 }

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use creto_call::{Kind, RefusalCode};
-use http::header::{EXPECT, HOST, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use crate::http::body::{AnswerBody, ObservedAnswer, ObservedRequest};
+use crate::http::body::{AnswerBody, ObservedAnswer, Outgoing, Streamed, Whole};
 use crate::http::refuse::{self, Refused};
 use crate::http::{hop_by_hop, websocket};
+use crate::path::destination::Destination;
 use crate::path::identify::DELEGATION_HEADER;
-use crate::path::recipe::Admitted;
+use crate::path::observe::{AnswerPlan, Reading};
+use crate::path::recipe::{Admitted, Payload};
 use crate::path::record::{CallRecord, Outcome};
 use crate::sidecar::Sidecar;
 use crate::splice;
@@ -23,46 +25,76 @@ use crate::upstream::{Lease, Origin, SendError};
 /// How often a call that was provably not sent is offered to another connection.
 const UNSENT_TRIES: usize = 4;
 
+/// Gives a request the target that its upstream sees, and takes out what is not for it.
+pub(crate) fn address_to_upstream(destination: &Destination, request: &mut Request<()>) {
+    let target = match &destination.target {
+        Some(target) => target.clone(),
+        None => request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")),
+    };
+    *request.uri_mut() = Uri::from(target);
+    let headers = request.headers_mut();
+    hop_by_hop::strip(headers);
+    headers.remove(DELEGATION_HEADER);
+    // hyper has answered 100 to the agent when it reads the body; the upstream gets it at once.
+    headers.remove(EXPECT);
+}
+
 /// Sends the call and gives the answer as it comes.
 pub(crate) async fn forward(
     sidecar: &Arc<Sidecar>,
-    admitted: Admitted,
-    mut request: Request<Incoming>,
+    mut admitted: Admitted,
+    mut request: Request<()>,
+    payload: Payload,
 ) -> Response<AnswerBody> {
+    address_to_upstream(&admitted.destination, &mut request);
     let record = Arc::clone(&admitted.record);
     let agent_side = (record.kind() == Kind::WebSocket).then(|| hyper::upgrade::on(&mut request));
-    match exchange(sidecar, &admitted, request).await {
-        Ok((response, lease)) => answer(sidecar, &admitted, response, lease, agent_side),
+    let plan = admitted.plan.take();
+    if let Some(plan) = &plan {
+        plan.ask(request.headers_mut());
+    }
+    match exchange(sidecar, &admitted, request, payload).await {
+        Ok((response, lease)) => answer(sidecar, &record, response, lease, agent_side, plan),
         Err(refused) => {
+            if let Some(plan) = plan
+                && has_left(refused.code)
+            {
+                plan.settle_unanswered(&record);
+            }
             record.status(refused.code.status());
             record.finish(Outcome::UpstreamFailed);
-            refuse::answer(&refused, record.kind(), &record.call_id())
+            refuse::answer(&refused, record.voice(), &record.call_id())
         }
     }
+}
+
+/// Whether the upstream may have acted on the call.
+fn has_left(code: RefusalCode) -> bool {
+    matches!(code, RefusalCode::UpstreamTimeout | RefusalCode::UpstreamBroken)
 }
 
 async fn exchange(
     sidecar: &Sidecar,
     admitted: &Admitted,
-    request: Request<Incoming>,
+    request: Request<()>,
+    payload: Payload,
 ) -> Result<(Response<Incoming>, Lease), Refused> {
     let origin = &admitted.destination.origin;
     // HTTP/2 upstream only for an HTTP/2 agent: what one side can say, the other can too.
     let http2 = request.version() == Version::HTTP_2;
-    let (mut parts, body) = request.into_parts();
-    let websocket = admitted.record.kind() == Kind::WebSocket;
-    hop_by_hop::strip(&mut parts.headers);
-    parts.headers.remove(DELEGATION_HEADER);
-    // hyper has answered 100 to the agent when it reads the body; the upstream gets it at once.
-    parts.headers.remove(EXPECT);
-    if websocket {
+    let (mut parts, ()) = request.into_parts();
+    if admitted.record.kind() == Kind::WebSocket {
         websocket::mark(&mut parts.headers);
     }
-    let target = match &admitted.destination.target {
-        Some(target) => target.clone(),
-        None => parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")),
+    let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    let record = Arc::clone(&admitted.record);
+    let body = match payload {
+        Payload::Streamed(body) => Outgoing::Streamed(Streamed::new(body, record, sidecar.timeouts.idle)),
+        Payload::Held { bytes, room } => {
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            Outgoing::Whole(Whole::new(bytes, Some(room), record))
+        }
     };
-    let body = ObservedRequest::new(body, Arc::clone(&admitted.record), sidecar.timeouts.idle);
     let mut request = Request::from_parts(parts, body);
     for _ in 0..UNSENT_TRIES {
         let mut lease = sidecar.upstreams.lease(origin, http2, &admitted.guard).await.map_err(|error| {
@@ -97,7 +129,7 @@ async fn exchange(
 }
 
 /// Puts target, version and host as the connection's protocol has them.
-fn address(request: &mut Request<ObservedRequest>, origin: &Origin, target: &PathAndQuery, http2: bool) {
+fn address(request: &mut Request<Outgoing>, origin: &Origin, target: &PathAndQuery, http2: bool) {
     if http2 {
         let mut uri = http::uri::Parts::default();
         uri.scheme = origin.scheme.as_str().parse().ok();
@@ -123,22 +155,32 @@ fn address(request: &mut Request<ObservedRequest>, origin: &Origin, target: &Pat
 
 fn answer(
     sidecar: &Arc<Sidecar>,
-    admitted: &Admitted,
+    record: &Arc<CallRecord>,
     mut response: Response<Incoming>,
     lease: Lease,
     agent_side: Option<OnUpgrade>,
+    plan: Option<Box<AnswerPlan>>,
 ) -> Response<AnswerBody> {
-    let record = &admitted.record;
     record.status(response.status().as_u16());
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(sidecar, record, response, agent_side);
-    }
     hop_by_hop::strip(response.headers_mut());
     // Answers of ours are told apart by this header: an upstream cannot speak for us.
     response.headers_mut().remove("creto-refused");
+    let reading = match plan.map(|plan| plan.begin(&sidecar.injector, record, &mut response)).transpose() {
+        Ok(reading) => reading.flatten(),
+        Err(fault) => {
+            let refused = Refused::of(RefusalCode::AnswerUnclear, fault.to_string());
+            record.status(refused.code.status());
+            record.finish(Outcome::UpstreamFailed);
+            return refuse::answer(&refused, record.voice(), &record.call_id());
+        }
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(sidecar, record, response, agent_side, reading);
+    }
     let idle = sidecar.timeouts.idle;
     response.map(|body| {
-        AnswerBody::Upstream(Box::new(ObservedAnswer::new(body, Arc::clone(record), Some(lease), idle)))
+        let answer = ObservedAnswer::new(body, Arc::clone(record), Some(lease), idle, reading);
+        AnswerBody::Upstream(Box::new(answer))
     })
 }
 
@@ -148,12 +190,13 @@ fn switch(
     record: &Arc<CallRecord>,
     mut response: Response<Incoming>,
     agent_side: Option<OnUpgrade>,
+    reading: Option<Box<Reading>>,
 ) -> Response<AnswerBody> {
     let Some(agent_side) = agent_side else {
         let refused = Refused::of(RefusalCode::UpstreamBroken, "the upstream switched protocols unasked");
         record.status(refused.code.status());
         record.finish(Outcome::UpstreamFailed);
-        return refuse::answer(&refused, record.kind(), &record.call_id());
+        return refuse::answer(&refused, record.voice(), &record.call_id());
     };
     let upstream_side = hyper::upgrade::on(&mut response);
     let held = Arc::clone(record);
@@ -161,14 +204,14 @@ fn switch(
     tokio::spawn(async move {
         let outcome = match tokio::join!(agent_side, upstream_side) {
             (Ok(agent), Ok(upstream)) => {
-                splice::both_ways(TokioIo::new(agent), TokioIo::new(upstream), &held, idle).await
+                let (agent, upstream) = (TokioIo::new(agent), TokioIo::new(upstream));
+                splice::both_ways(agent, upstream, &held, idle, reading).await
             }
             (Err(_), _) => Outcome::ClientGone,
             (_, Err(_)) => Outcome::UpstreamFailed,
         };
         held.finish(outcome);
     });
-    hop_by_hop::strip(response.headers_mut());
     websocket::mark(response.headers_mut());
     response.map(|_| AnswerBody::empty())
 }

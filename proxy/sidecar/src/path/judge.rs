@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use creto_call::{Call, Decision};
+use creto_call::{Call, Decision, Meaning, Refusal, RefusalCode};
 use creto_proto::v1::Verdict;
 use creto_spool::SpoolError;
 use http::HeaderMap;
 
 use crate::enforcement::Enforcement;
-use crate::http::refuse::Refused;
-use crate::path::record::{CallRecord, Decided, Recorder};
+use crate::http::refuse::{Refused, Voice};
+use crate::path::identify::Identified;
+use crate::path::record::{Asked, CallRecord, Decided, Recorder};
 use crate::path::{authorize, identify};
 use crate::upstream::Guard;
 
@@ -22,6 +23,20 @@ pub(crate) struct Judged {
     pub(crate) verdict: Result<Guard, Refused>,
 }
 
+/// Everything that a decision goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) call: &'a Call<'a>,
+    /// The messages of the call, each decided: one that is refused refuses all.
+    pub(crate) meanings: &'a [Meaning<'a>],
+    pub(crate) voice: &'a Voice,
+    /// Name of the credential that would be put in; empty if none would.
+    pub(crate) credential: &'a str,
+    /// What speaks against the call whatever policy says.
+    pub(crate) objection: Option<&'a Refused>,
+}
+
 /// Decides on the finished facts; nothing after it changes them.
 ///
 /// # Errors
@@ -29,14 +44,18 @@ pub(crate) struct Judged {
 pub(crate) fn judge(
     recorder: &Arc<Recorder>,
     enforcement: &Enforcement,
-    headers: &HeaderMap,
-    call: &Call<'_>,
+    case: Case<'_>,
 ) -> Result<Judged, SpoolError> {
     // identify: before policy, because policy speaks of an agent that is known and in good standing.
-    let identified = identify::identify(enforcement, headers, now_s());
+    let identified = identify::identify(enforcement, case.headers, now_s());
     let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
-    // authorize: the delegation's scope, then the rules.
-    let decision = authorize::authorize(enforcement, identified, call);
+    // authorize: the delegation's scope, then the rules; then what no rule can allow.
+    let (decision, detail) = match (decide(enforcement, identified, case), case.objection) {
+        (decision, Some(objection)) if decision.lets_through() => {
+            (Decision::Deny(Refusal::of(objection.code)), Some(objection.detail.as_str()))
+        }
+        (decision, _) => (decision, None),
+    };
     let (verdict, code, by) = match decision {
         Decision::Allow { by } => (Verdict::Allowed, "", Some(by)),
         Decision::Observe(refusal) => (Verdict::Observed, refusal.code.as_str(), refusal.by),
@@ -49,27 +68,66 @@ pub(crate) fn judge(
         rule: by.map_or("", |by| by.rule),
         policy_epoch: enforcement.epoch,
         delegation_id,
+        credential: if decision.lets_through() { case.credential } else { "" },
     };
     // record: the beginning, before anything leaves.
-    let record = recorder.begin(call, decided)?;
+    let asked = Asked { call: case.call, meanings: case.meanings, voice: case.voice };
+    let record = recorder.begin(asked, decided)?;
     let verdict = match decision {
         Decision::Deny(refusal) => Err(Refused {
             code: refusal.code,
             policy: decided.policy.to_owned(),
             rule: decided.rule.to_owned(),
-            detail: format!(
-                "{} {}://{}:{}{:.256}",
-                call.method,
-                call.scheme.as_str(),
-                call.host,
-                call.port,
-                call.path
-            ),
+            detail: detail.map_or_else(|| described(case.call, case.meanings), str::to_owned),
         }),
         Decision::Allow { .. } => Ok(Guard::of(enforcement, false)),
         Decision::Observe(_) => Ok(Guard::of(enforcement, true)),
     };
     Ok(Judged { record, verdict })
+}
+
+/// The decision on all messages: the first that is refused, else the first that is only observed, else the allowed one.
+fn decide<'e>(
+    enforcement: &'e Enforcement,
+    identified: Result<Identified<'e>, RefusalCode>,
+    case: Case<'_>,
+) -> Decision<'e> {
+    let mut overall: Option<Decision<'e>> = None;
+    for meaning in case.meanings {
+        let mut call = *case.call;
+        call.details.meaning = *meaning;
+        let decision = authorize::authorize(enforcement, identified, &call);
+        match (&overall, decision) {
+            (_, Decision::Deny(_)) => return decision,
+            (None | Some(Decision::Allow { .. }), _) => overall = Some(decision),
+            _ => {}
+        }
+    }
+    // A call has at least one meaning, be it none in particular.
+    overall.unwrap_or_else(|| Decision::Deny(Refusal::of(RefusalCode::NoRuleAllows)))
+}
+
+/// What was asked, for the agent to recognise.
+fn described(call: &Call<'_>, meanings: &[Meaning<'_>]) -> String {
+    let mut text = format!(
+        "{} {}://{}:{}{:.256}",
+        call.method,
+        call.scheme.as_str(),
+        call.host,
+        call.port,
+        call.path
+    );
+    for meaning in meanings.iter().take(8) {
+        let (what, subject) = match meaning {
+            Meaning::Plain => continue,
+            Meaning::Model(model) => ("model", model.model.as_deref().unwrap_or_default()),
+            Meaning::Mcp(mcp) => (mcp.method.as_str(), mcp.tool.as_deref().unwrap_or_default()),
+            Meaning::A2a(a2a) => (a2a.method.as_str(), a2a.skill.as_deref().unwrap_or_default()),
+        };
+        text.push_str(&format!(", {what:.64} {subject:.128}"));
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 /// Seconds since the Unix epoch.

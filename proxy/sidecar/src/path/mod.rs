@@ -1,11 +1,17 @@
 //! The path of a call. The recipe is `recipe`; every step is a file here.
 
 pub(crate) mod authorize;
+pub(crate) mod body_room;
 pub(crate) mod classify;
 pub(crate) mod destination;
+pub(crate) mod edit;
 pub(crate) mod entry;
 pub(crate) mod forward;
 pub(crate) mod identify;
+pub(crate) mod inject;
 pub(crate) mod judge;
+pub(crate) mod object;
+pub(crate) mod observe;
+pub(crate) mod plan;
 pub(crate) mod recipe;
 pub(crate) mod record;

@@ -1,19 +1,28 @@
-//! The path of a call, every way in alike.
+//! The path of a call, every way in alike: capture, classify, identify, authorize, (reserve, hold,) inject, forward;
+//! observe, settle and the end of the record ride on the answer's body.
 
 use std::sync::Arc;
 
-use creto_call::{Call, RefusalCode};
+use bytes::Bytes;
+use creto_call::{Call, Kind};
+use creto_classify::Endpoint;
+use creto_credentials::Credential;
 use creto_proto::v1::Verdict;
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 use crate::capture::{Connection, connect};
+use crate::enforcement::Enforcement;
 use crate::http::body::AnswerBody;
-use crate::http::refuse::{self, Refused};
+use crate::http::refuse::{self, Refused, Voice};
 use crate::http::strict;
+use crate::path::body_room::{HeldBody, Room};
+use crate::path::classify::{self, Understood};
 use crate::path::destination::{self, Destination};
-use crate::path::record::{CallRecord, Decided, Outcome};
-use crate::path::{classify, forward, judge};
+use crate::path::judge::{self, Case};
+use crate::path::observe::AnswerPlan;
+use crate::path::record::{Asked, CallRecord, Decided, Outcome};
+use crate::path::{edit, forward, identify, inject, object, plan};
 use crate::upstream::Guard;
 
 /// A call that may leave.
@@ -22,6 +31,33 @@ pub(crate) struct Admitted {
     pub(crate) record: Arc<CallRecord>,
     /// Which addresses its destination may have.
     pub(crate) guard: Guard,
+    /// What is put in where the agent has a placeholder.
+    pub(crate) credential: Option<Arc<Credential>>,
+    /// What is to be read of the answer.
+    pub(crate) plan: Option<Box<AnswerPlan>>,
+}
+
+/// What the agent sends with a call.
+pub(crate) enum Payload {
+    /// As it comes.
+    Streamed(Incoming),
+    /// Read, because its meaning was asked for.
+    Held { bytes: Bytes, room: Room },
+}
+
+/// What is known of a body.
+#[derive(Clone, Copy, Debug)]
+struct BodyFacts {
+    size: Option<u64>,
+    read: bool,
+}
+
+/// A request whose destination is known.
+struct Headed {
+    enforcement: Arc<Enforcement>,
+    destination: Destination,
+    kind: Kind,
+    endpoint: Endpoint,
 }
 
 /// One call, step by step.
@@ -30,63 +66,196 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     if request.method() == Method::CONNECT {
         return connect::open(&connection, request);
     }
-    // Everything up to here borrows; what is admitted owns what the rest needs.
-    match admit(&connection, &request) {
-        // forward: the first step that takes time. observe, settle and the end of the record ride on the answer's body.
-        Ok(admitted) => forward::forward(&connection.sidecar, admitted, request).await,
+    let headed = match head(&connection, &request) {
+        Ok(headed) => headed,
+        Err(answer) => return *answer,
+    };
+    if must_be_read(&headed, &request) {
+        // Boxed: a call that is not read does not carry room for one that is.
+        return Box::pin(read_first(connection, headed, request)).await;
+    }
+    // Most calls are decided on the head alone, and their bodies stream.
+    match admit_unread(&connection, headed, &request) {
+        Ok(admitted) => {
+            let (request, body) = apart(request);
+            let payload = Payload::Streamed(body);
+            if admitted.credential.is_some() {
+                return Box::pin(inject::put_in_and_forward(connection, admitted, request, payload)).await;
+            }
+            forward::forward(&connection.sidecar, admitted, request, payload).await
+        }
         Err(answer) => *answer,
     }
 }
 
-fn admit(
+fn admit_unread(
     connection: &Connection,
+    headed: Headed,
     request: &Request<Incoming>,
 ) -> Result<Admitted, Box<Response<AnswerBody>>> {
-    let sidecar = &connection.sidecar;
-    let enforcement = sidecar.enforced.load();
-    // classify, the part the head tells: an answer must be in the caller's protocol even when nothing else is clear.
+    let understood = Understood::head(&headed.endpoint);
+    // A request without a body has said all that it will say.
+    let body = BodyFacts { size: request.body().size_hint().exact(), read: request.body().is_end_stream() };
+    admit(connection, headed, request, &understood, body)
+}
+
+/// The way of a call whose body says what it means.
+async fn read_first(
+    connection: Arc<Connection>,
+    headed: Headed,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let (request, body) = apart(request);
+    let HeldBody { bytes, room } = match connection.sidecar.bodies.read(body).await {
+        Ok(held) => held,
+        Err(refused) => return refuse_headed(&connection, &headed, &request, &refused, None),
+    };
+    // classify, the part the body tells.
+    let understood = match Understood::body(&headed.endpoint, &request, &bytes) {
+        Ok(understood) => understood,
+        Err((refused, voice)) => {
+            return refuse_headed(&connection, &headed, &request, &refused, Some(&voice));
+        }
+    };
+    let may_edit = headed.endpoint.may_edit();
+    let body = BodyFacts { size: Some(bytes.len() as u64), read: true };
+    match admit(&connection, headed, &request, &understood, body) {
+        Ok(mut admitted) => {
+            let bytes = if may_edit { edit::ask_for_usage(&mut admitted, &understood, bytes) } else { bytes };
+            drop(understood);
+            inject::put_in_and_forward(connection, admitted, request, Payload::Held { bytes, room }).await
+        }
+        Err(answer) => *answer,
+    }
+}
+
+fn apart(request: Request<Incoming>) -> (Request<()>, Incoming) {
+    let (parts, body) = request.into_parts();
+    (Request::from_parts(parts, ()), body)
+}
+
+/// capture, and the part of classify that the head tells.
+fn head(connection: &Connection, request: &Request<Incoming>) -> Result<Headed, Box<Response<AnswerBody>>> {
+    let enforcement = connection.sidecar.enforced.load_full();
+    // The kind first: an answer must be in the caller's protocol even when nothing else is clear.
     let kind = classify::kind(request);
-    // capture: first, since a request that can be read in two ways has no facts to decide on.
+    // A request that can be read in two ways has no facts to decide on.
     let captured = strict::check(request)
-        .map_err(|malformed| Refused::of(RefusalCode::MalformedRequest, malformed.to_string()))
+        .map_err(|malformed| Refused::of(creto_call::RefusalCode::MalformedRequest, malformed.to_string()))
         .and_then(|()| destination::resolve(connection, &enforcement, request));
-    let destination = match captured {
-        Ok(destination) => destination,
+    match captured {
+        Ok(destination) => {
+            let endpoint = classify::endpoint(&enforcement, &destination, request);
+            Ok(Headed { enforcement, destination, kind, endpoint })
+        }
         Err(refused) => {
             let call = connection.entrance.partial_call(request, kind);
-            return Err(Box::new(refuse_and_record(connection, &call, &refused, enforcement.epoch)));
+            let voice = classify::voice_of(kind);
+            let answer = refuse_and_record(connection, &call, &voice, &refused, enforcement.epoch);
+            Err(Box::new(answer))
         }
-    };
-    let path = destination.target.as_ref().map_or_else(|| request.uri().path(), |target| target.path());
-    let call = Call {
-        capture: destination.capture,
-        kind,
-        scheme: destination.origin.scheme,
+    }
+}
+
+/// Whether the body must be read before the call can be decided, and the call could then be allowed: what no body could
+/// save is refused unread.
+fn must_be_read(headed: &Headed, request: &Request<Incoming>) -> bool {
+    if request.body().is_end_stream() || headed.kind != Kind::Http {
+        return false;
+    }
+    let Some(policy) = &headed.enforcement.policy else { return false };
+    if identify::identify(&headed.enforcement, request.headers(), judge::now_s()).is_err() {
+        return false;
+    }
+    let understood = Understood::head(&headed.endpoint);
+    let details = classify::details(&headed.destination, request, request.body().size_hint().exact(), false);
+    let call = call(headed, request, details);
+    understood.with_each(|meanings| {
+        meanings.iter().any(|meaning| {
+            let mut call = call;
+            call.details.meaning = *meaning;
+            (headed.endpoint.reads_body() || policy.needs_body(&call) || inject::needs_body(policy, &call))
+                && (policy.observes() || policy.could_allow(&call))
+        })
+    })
+}
+
+fn call<'a, B>(headed: &'a Headed, request: &'a Request<B>, details: creto_call::Details<'a>) -> Call<'a> {
+    Call {
+        capture: headed.destination.capture,
+        kind: headed.kind,
+        scheme: headed.destination.origin.scheme,
         method: request.method().as_str(),
-        host: destination.origin.host.as_str(),
-        port: destination.origin.port,
-        path,
-    };
-    // identify, authorize, and the beginning of the record: before anything leaves.
-    let judged = match judge::judge(&sidecar.recorder, &enforcement, request.headers(), &call) {
+        host: headed.destination.origin.host.as_str(),
+        port: headed.destination.origin.port,
+        path: headed.destination.path_and_query(request).0,
+        details,
+    }
+}
+
+/// identify, authorize, and the beginning of the record: before anything leaves.
+fn admit<B>(
+    connection: &Connection,
+    headed: Headed,
+    request: &Request<B>,
+    understood: &Understood,
+    body: BodyFacts,
+) -> Result<Admitted, Box<Response<AnswerBody>>> {
+    let sidecar = &connection.sidecar;
+    let call = call(&headed, request, classify::details(&headed.destination, request, body.size, body.read));
+    let credential = headed.enforcement.credential_for(&call);
+    let objection = object::to(
+        &sidecar.pins,
+        &headed.enforcement,
+        &call,
+        &headed.destination,
+        request,
+        understood,
+        credential,
+    );
+    let judged = understood.with_each(|meanings| {
+        let case = Case {
+            headers: request.headers(),
+            call: &call,
+            meanings,
+            voice: &understood.voice,
+            credential: credential.map_or("", |bound| bound.name.as_str()),
+            objection: objection.as_ref(),
+        };
+        judge::judge(&sidecar.recorder, &headed.enforcement, case)
+    });
+    let judged = match judged {
         Ok(judged) => judged,
-        Err(error) => {
-            let refused = Refused::of(RefusalCode::RecordUnavailable, error.to_string());
-            return Err(Box::new(refuse::answer(&refused, kind, "")));
-        }
+        Err(error) => return Err(Box::new(classify::unrecorded(&error, &understood.voice))),
     };
     let guard = match judged.verdict {
         Ok(guard) => guard,
         Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
     };
-    // reserve, hold, inject: quota, people and credentials stand here, between the decision and the wire.
-    Ok(Admitted { destination, record: judged.record, guard })
+    // reserve, hold: quota and people stand here, between the decision and the wire.
+    let credential = credential.map(Arc::clone);
+    let plan = plan::of(&sidecar.pins, &headed.enforcement, &call, &headed.destination, understood);
+    Ok(Admitted { destination: headed.destination, record: judged.record, guard, credential, plan })
+}
+
+/// Refuses what has a destination but cannot be understood.
+fn refuse_headed<B>(
+    connection: &Connection,
+    headed: &Headed,
+    request: &Request<B>,
+    refused: &Refused,
+    voice: Option<&Voice>,
+) -> Response<AnswerBody> {
+    let call = call(headed, request, classify::details(&headed.destination, request, None, false));
+    let spoken = Voice::from(headed.endpoint.dialect());
+    refuse_and_record(connection, &call, voice.unwrap_or(&spoken), refused, headed.enforcement.epoch)
 }
 
 /// Records a refusal made before there were facts to decide on, and answers.
 pub(crate) fn refuse_and_record(
     connection: &Connection,
     call: &Call<'_>,
+    voice: &Voice,
     refused: &Refused,
     policy_epoch: u64,
 ) -> Response<AnswerBody> {
@@ -97,15 +266,17 @@ pub(crate) fn refuse_and_record(
         rule: &refused.rule,
         policy_epoch,
         delegation_id: &[],
+        credential: "",
     };
-    match connection.sidecar.recorder.begin(call, decided) {
+    let asked = Asked { call, meanings: &[call.details.meaning], voice };
+    match connection.sidecar.recorder.begin(asked, decided) {
         Ok(record) => end_refused(&record, refused),
-        Err(_) => refuse::answer(refused, call.kind, ""),
+        Err(_) => refuse::answer(refused, voice, ""),
     }
 }
 
-fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
+pub(crate) fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
     record.status(refused.code.status());
     record.finish(Outcome::Refused);
-    refuse::answer(refused, record.kind(), &record.call_id())
+    refuse::answer(refused, record.voice(), &record.call_id())
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use creto_call::{Call, Kind};
+use creto_call::{Call, Kind, Meaning};
+use creto_metering::{Ending, Settled};
 use creto_proto::v1;
 use creto_spool::{Spool, SpoolError};
 use parking_lot::Mutex;
 
 use crate::admin::metrics::Metrics;
+use crate::http::refuse::Voice;
 use crate::path::entry::{Begun, Ended};
 
 /// How a call ended.
@@ -28,6 +30,15 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// What the end of a call means to whoever read its answer.
+    pub(crate) fn ending(self) -> Ending {
+        match self {
+            Self::Completed => Ending::Complete,
+            Self::ClientGone => Ending::ClientGone,
+            Self::Refused | Self::UpstreamFailed => Ending::Broken,
+        }
+    }
+
     fn number(self) -> i32 {
         match self {
             Self::Completed => v1::Outcome::Completed as i32,
@@ -47,6 +58,18 @@ pub(crate) struct Decided<'a> {
     pub(crate) rule: &'a str,
     pub(crate) policy_epoch: u64,
     pub(crate) delegation_id: &'a [u8],
+    /// Name of the credential that is put in; empty if none is.
+    pub(crate) credential: &'a str,
+}
+
+/// What is recorded of a call before anything of it leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) call: &'a Call<'a>,
+    /// What it means; several for a batch.
+    pub(crate) meanings: &'a [Meaning<'a>],
+    /// How its caller is spoken to.
+    pub(crate) voice: &'a Voice,
 }
 
 /// Opens records. One a sidecar.
@@ -73,18 +96,20 @@ impl Recorder {
     /// Puts the beginning of a call on the spool.
     pub(crate) fn begin(
         self: &Arc<Self>,
-        call: &Call<'_>,
+        asked: Asked<'_>,
         decided: Decided<'_>,
     ) -> Result<Arc<CallRecord>, SpoolError> {
         let begun = Begun {
             at_us: now_us(),
-            call,
+            call: asked.call,
+            meanings: asked.meanings,
             verdict: decided.verdict as i32,
             code: decided.code,
             policy: decided.policy,
             rule: decided.rule,
             policy_epoch: decided.policy_epoch,
             delegation_id: decided.delegation_id,
+            credential: decided.credential,
         };
         let sequence = SCRATCH.with_borrow_mut(|scratch| {
             begun.encode(scratch);
@@ -101,12 +126,14 @@ impl Recorder {
         Ok(Arc::new(CallRecord {
             recorder: Arc::clone(self),
             sequence,
-            kind: call.kind,
+            kind: asked.call.kind,
+            voice: asked.voice.clone(),
             started: Instant::now(),
             status: AtomicU16::new(0),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
             upstream: Mutex::new(None),
+            settled: Mutex::new(None),
             ended: AtomicBool::new(false),
         }))
     }
@@ -131,6 +158,7 @@ impl Recorder {
             response_bytes: 0,
             duration_us: 0,
             upstream_address: "",
+            settled: None,
         })
     }
 
@@ -150,11 +178,13 @@ pub(crate) struct CallRecord {
     recorder: Arc<Recorder>,
     sequence: u64,
     kind: Kind,
+    voice: Voice,
     started: Instant,
     status: AtomicU16,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
     upstream: Mutex<Option<SocketAddr>>,
+    settled: Mutex<Option<Box<Settled>>>,
     ended: AtomicBool,
 }
 
@@ -165,6 +195,24 @@ impl CallRecord {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// How the caller is spoken to.
+    pub(crate) fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
+    pub(crate) fn request_bytes(&self) -> u64 {
+        self.request_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what the answer used; the first word counts.
+    pub(crate) fn settle(&self, settled: Settled) {
+        let mut kept = self.settled.lock();
+        if kept.is_none() {
+            self.recorder.metrics.used(&settled.usage);
+            *kept = Some(Box::new(settled));
+        }
     }
 
     pub(crate) fn sent(&self, bytes: usize) {
@@ -192,6 +240,7 @@ impl CallRecord {
         let address = self.upstream.lock().map(|address| address.to_string()).unwrap_or_default();
         let request_bytes = self.request_bytes.load(Ordering::Relaxed);
         let response_bytes = self.response_bytes.load(Ordering::Relaxed);
+        let settled = self.settled.lock();
         let ended = Ended {
             begun_sequence: self.sequence,
             at_us: now_us(),
@@ -201,6 +250,7 @@ impl CallRecord {
             response_bytes,
             duration_us: duration.as_micros() as u64,
             upstream_address: &address,
+            settled: settled.as_deref(),
         };
         if let Err(error) = self.recorder.end(&ended) {
             // Its room was set aside, so only a failing disk comes here; the next start ends the call as ambiguous.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use creto_authz::{AgentId, ChainKey, ChainVerifier, Scope};
+use creto_credentials::{Placeholders, PlaceholdersError};
 use creto_policy::{AgentFacts, Document, PolicySet, Tier, Trust};
 use creto_proto::v1::{self, Bundle, MintedChain, SignedBundle};
 use ed25519_dalek::{Signature, VerifyingKey};
 use prost::Message as _;
 use thiserror::Error;
 
+use crate::credentials::from_policy;
 use crate::enforcement::{AgentStanding, Enforcement, HeldChain, MintedScope};
 use crate::path::judge::now_s;
 use crate::state::{Identity, Secrets, StateError, StateFolder};
@@ -51,6 +53,9 @@ pub enum BundleError {
         /// The rendered problems.
         problems: String,
     },
+    /// Its placeholders cannot be told apart.
+    #[error("the placeholders of the credentials cannot be used: {0}")]
+    Placeholders(#[from] PlaceholdersError),
     /// The chain does not hold.
     #[error("the delegation chain does not hold: {0}")]
     Chain(String),
@@ -65,6 +70,8 @@ pub(crate) struct BundleReader {
     sidecar_id: String,
     key: VerifyingKey,
     verifier: ChainVerifier,
+    /// Finds those with the built-in prefix.
+    no_placeholders: Arc<Placeholders>,
 }
 
 impl BundleReader {
@@ -72,7 +79,7 @@ impl BundleReader {
         let bytes = hex::decode(&identity.bundle_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()).ok_or(BundleError::Key)?;
         let chain_key = ChainKey::from_bytes(&secrets.chain_key, identity.chain_key_id);
-        Ok(Self { sidecar_id: identity.sidecar_id.clone(), key, verifier: ChainVerifier::new(chain_key) })
+        Ok(Self { sidecar_id: identity.sidecar_id.clone(), key, verifier: ChainVerifier::new(chain_key), no_placeholders: Arc::new(Placeholders::new([])?) })
     }
 
     /// The last good bundle on disk, or one that refuses everything.
@@ -133,6 +140,8 @@ impl BundleReader {
             standing,
             holder: AgentId([0; 32]),
             policy: None,
+            credentials: Vec::new(),
+            placeholders: Arc::clone(&self.no_placeholders),
             chain: None,
             scopes: HashMap::new(),
             verifier: self.verifier.clone(),
@@ -165,7 +174,10 @@ impl BundleReader {
                 documents.push(document);
             }
         }
-        let policy = (!documents.is_empty()).then(|| Arc::new(PolicySet::compile(&documents)));
+        let policy = (!documents.is_empty()).then(|| Arc::new(PolicySet::for_agent(&documents, &facts)));
+        let bound = policy.iter().flat_map(|policy| policy.credentials());
+        let credentials: Vec<_> = bound.map(from_policy).collect();
+        let placeholders = Placeholders::new(credentials.iter().map(|one| one.placeholder.as_str()))?;
         let mut scopes = HashMap::new();
         let chain = match &bundle.chain {
             None => None,
@@ -181,6 +193,8 @@ impl BundleReader {
             standing,
             holder,
             policy,
+            credentials,
+            placeholders: Arc::new(placeholders),
             chain,
             scopes,
             verifier: self.verifier.clone(),

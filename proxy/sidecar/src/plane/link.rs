@@ -9,7 +9,9 @@ use creto_spool::Spool;
 use parking_lot::Mutex;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
+use tokio::sync::mpsc;
 
+use crate::credentials::{SecretAsk, answer_asks};
 use crate::options::Options;
 use crate::plane::bundle::BundleReader;
 use crate::plane::{report, sync};
@@ -28,6 +30,7 @@ pub(crate) struct PlaneLink {
     pub(crate) state: StateFolder,
     pub(crate) sidecar: Arc<Sidecar>,
     spool: Arc<Spool>,
+    asks: tokio::sync::Mutex<mpsc::Receiver<SecretAsk>>,
     /// Taken when it is announced.
     ready: Mutex<Option<Ready>>,
 }
@@ -40,6 +43,8 @@ pub(crate) struct LinkParts {
     pub(crate) bundles: BundleReader,
     pub(crate) state: StateFolder,
     pub(crate) spool: Arc<Spool>,
+    /// Secrets that calls wait for.
+    pub(crate) asks: mpsc::Receiver<SecretAsk>,
     pub(crate) ready: Ready,
 }
 
@@ -53,6 +58,7 @@ impl PlaneLink {
             state: parts.state,
             sidecar: Arc::clone(sidecar),
             spool: parts.spool,
+            asks: tokio::sync::Mutex::new(parts.asks),
             ready: Mutex::new(Some(parts.ready)),
         }
     }
@@ -85,7 +91,9 @@ impl BackgroundService for PlaneLink {
                 return;
             }
         };
+        let mut asks = self.asks.lock().await;
         tokio::select! {
+            () = answer_asks(&mut asks, &client) => {}
             () = sync::run(self, &client) => {}
             () = report::run(&self.sidecar, &self.spool, &client) => {}
             () = report::sync(Arc::clone(&self.spool)) => {}

@@ -94,7 +94,7 @@ fn apply(link: &PlaneLink, signed: &SignedBundle) -> sync_request::Message {
                 // Enforced all the same; a restart without the control plane would go by the one before.
                 tracing::error!(%error, "the policy could not be kept on disk");
             }
-            link.sidecar.enforced.replace(next);
+            link.sidecar.enforce(next);
             link.sidecar.plane.confirmed();
             tracing::info!(epoch, "policy applied");
             link.announce();
@@ -121,5 +121,5 @@ fn cut_off(link: &PlaneLink, status: &Status) {
         reason = status.message(),
         "the control plane refuses this sidecar; all calls are refused"
     );
-    link.sidecar.enforced.replace(link.bundles.revoked(enforcement.epoch, &enforcement.version));
+    link.sidecar.enforce(link.bundles.revoked(enforcement.epoch, &enforcement.version));
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
 use crate::admin::metrics::Metrics;
-use crate::http::body::ObservedRequest;
+use crate::http::body::Outgoing;
 use crate::upstream::dial::{Dialed, SharedDialer};
 use crate::upstream::sender::Sender;
 use crate::upstream::{DialError, Guard, Origin, SendError};
@@ -57,7 +57,7 @@ struct Idle {
 
 #[derive(Debug)]
 struct Shared {
-    sender: hyper::client::conn::http2::SendRequest<ObservedRequest>,
+    sender: hyper::client::conn::http2::SendRequest<Outgoing>,
     address: SocketAddr,
     epoch: u64,
 }
@@ -200,7 +200,7 @@ impl Lease {
 
     pub(crate) async fn send(
         &mut self,
-        request: Request<ObservedRequest>,
+        request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, SendError> {
         self.sender.send(request).await
     }

@@ -6,7 +6,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::http::body::ObservedRequest;
+use crate::http::body::Outgoing;
 
 /// Largest head of an answer, bytes.
 const HEAD: usize = 64 * 1024;
@@ -17,15 +17,15 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Sends requests on a connection.
 #[derive(Debug)]
 pub(crate) enum Sender {
-    Http1(http1::SendRequest<ObservedRequest>),
-    Http2(http2::SendRequest<ObservedRequest>),
+    Http1(http1::SendRequest<Outgoing>),
+    Http2(http2::SendRequest<Outgoing>),
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// Not a byte left: the request is given back.
-    Unsent(Box<Request<ObservedRequest>>),
+    Unsent(Box<Request<Outgoing>>),
     /// The upstream may have acted on it.
     Broken(hyper::Error),
 }
@@ -80,7 +80,7 @@ impl Sender {
     /// Sends, and waits for the head of the answer.
     pub(crate) async fn send(
         &mut self,
-        request: Request<ObservedRequest>,
+        request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, SendError> {
         let sent = match self {
             Self::Http1(sender) => sender.try_send_request(request).await,

@@ -1,9 +1,21 @@
-//! The answer to a refused call. One place: codes, statuses and words stand in `creto_call::RefusalCode`.
+//! The answer to a refused call. One place: codes, statuses and words stand in `creto_call::RefusalCode`; the files
+//! beside this one put them into the form that the caller's SDK reads.
+
+mod anthropic;
+mod aws;
+mod google;
+mod grpc;
+mod json_rpc;
+mod openai;
+mod problem;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use creto_call::{Kind, RefusalCode};
+use creto_call::{Dialect, RefusalCode};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
+pub(crate) use json_rpc::Asker;
 use serde::Serialize;
 
 use crate::http::body::AnswerBody;
@@ -22,16 +34,55 @@ impl Refused {
     pub(crate) fn of(code: RefusalCode, detail: impl Into<String>) -> Self {
         Self { code, policy: String::new(), rule: String::new(), detail: detail.into() }
     }
+
+    /// One text that says it all, for forms that have room for one.
+    fn message(&self, call_id: &str) -> String {
+        let mut text = format!("{} [creto: {}", self.code.title(), self.code.as_str());
+        if !self.rule.is_empty() {
+            text.push_str(&format!(" by rule {}/{}", self.policy, self.rule));
+        }
+        text.push_str("] ");
+        if !self.detail.is_empty() {
+            text.push_str(&format!("({}) ", self.detail));
+        }
+        text.push_str(self.code.next_step());
+        if !call_id.is_empty() {
+            text.push_str(&format!(" Call {call_id}."));
+        }
+        text
+    }
+
+    /// Whether the same call may do better in a moment, and has not been acted on.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self.code,
+            RefusalCode::NoPolicy
+                | RefusalCode::RecordUnavailable
+                | RefusalCode::Overloaded
+                | RefusalCode::CredentialUnavailable
+                | RefusalCode::NameUnresolved
+                | RefusalCode::UpstreamUnreachable
+        )
+    }
 }
 
-/// RFC 9457.
+/// How a caller is spoken to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Voice {
+    pub(crate) dialect: Dialect,
+    /// For JSON-RPC, once the request has been read.
+    pub(crate) asker: Option<Arc<Asker>>,
+}
+
+impl From<Dialect> for Voice {
+    fn from(dialect: Dialect) -> Self {
+        Self { dialect, asker: None }
+    }
+}
+
+/// What every form can carry beside its own fields.
 #[derive(Serialize)]
-struct Problem<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    detail: &'a str,
+struct Facts<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     policy: &'a str,
@@ -42,33 +93,39 @@ struct Problem<'a> {
     call_id: &'a str,
 }
 
-/// The answer, in the shape that the caller's protocol reads.
-pub(crate) fn answer(refused: &Refused, kind: Kind, call_id: &str) -> Response<AnswerBody> {
-    let code = refused.code;
-    let mut response = if kind == Kind::Grpc {
-        grpc(refused)
-    } else {
-        let problem = Problem {
-            r#type: "about:blank",
-            title: code.title(),
-            status: code.status(),
-            detail: &refused.detail,
+impl<'a> Facts<'a> {
+    fn of(refused: &'a Refused, call_id: &'a str) -> Self {
+        let code = refused.code;
+        Self {
             code: code.as_str(),
             policy: &refused.policy,
             rule: &refused.rule,
             next_step: code.next_step(),
             call_id,
-        };
-        // A struct of strings and numbers always serializes.
-        let json = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = Response::new(AnswerBody::full(Bytes::from(json)));
-        *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::FORBIDDEN);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response
+        }
+    }
+}
+
+/// The answer, in the form that the caller's protocol reads.
+pub(crate) fn answer(refused: &Refused, voice: &Voice, call_id: &str) -> Response<AnswerBody> {
+    let code = refused.code;
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::FORBIDDEN);
+    let mut response = match voice.dialect {
+        Dialect::Problem => json(status, "application/problem+json", &problem::Body::of(refused, call_id)),
+        Dialect::Grpc => grpc::response(refused),
+        Dialect::OpenAi => json(status, "application/json", &openai::Body::of(refused, call_id)),
+        Dialect::Anthropic => json(status, "application/json", &anthropic::Body::of(refused, call_id)),
+        Dialect::Google => json(status, "application/json", &google::Body::of(refused, call_id)),
+        Dialect::Aws => aws::response(status, refused, call_id),
+        Dialect::JsonRpc => json_rpc::response(status, refused, voice.asker.as_deref(), call_id),
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("creto-refused", HeaderValue::from_static(code.as_str()));
+    if !refused.is_passing() {
+        // OpenAI's and Anthropic's SDKs repeat a call on many statuses unless told not to.
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
     if let Ok(id) = HeaderValue::from_str(call_id)
         && !call_id.is_empty()
     {
@@ -77,39 +134,11 @@ pub(crate) fn answer(refused: &Refused, kind: Kind, call_id: &str) -> Response<A
     response
 }
 
-/// Trailers-only, as gRPC over HTTP/2 has it for an immediate error.
-fn grpc(refused: &Refused) -> Response<AnswerBody> {
-    let status = match refused.code.status() {
-        400 => 3,
-        403 | 421 => 7,
-        404 | 501 => 12,
-        504 => 4,
-        _ => 14,
-    };
-    let mut text = format!("{} [{}", refused.code.title(), refused.code.as_str());
-    if !refused.rule.is_empty() {
-        text.push_str(&format!(" by rule {}/{}", refused.policy, refused.rule));
-    }
-    text.push_str(&format!("] {}", refused.code.next_step()));
-    let mut response = Response::new(AnswerBody::empty());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from(status));
-    if let Ok(message) = HeaderValue::from_str(&percent_encode(&text)) {
-        headers.insert("grpc-message", message);
-    }
+fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response<AnswerBody> {
+    // Structs of strings and numbers always serialize.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(AnswerBody::full(Bytes::from(bytes)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
-}
-
-/// The encoding of `grpc-message`: printable ASCII but `%` as it is.
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if (0x20..0x7f).contains(&byte) && byte != b'%' {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

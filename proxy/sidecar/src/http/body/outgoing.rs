@@ -1,0 +1,127 @@
+//! The agent's body on its way to the upstream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::BodyError;
+use super::silence::Silence;
+use crate::path::body_room::Room;
+use crate::path::record::CallRecord;
+
+/// Bytes of a whole body handed on at once, so that what has left is let go of.
+const SLICE: usize = 64 * 1024;
+
+/// What a request carries.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// As it comes from the agent.
+    Streamed(Streamed),
+    /// Read before it was decided on.
+    Whole(Whole),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+            Self::Whole(body) => Poll::Ready(body.next().map(|data| Ok(Frame::data(data)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Streamed(body) => body.inner.is_end_stream(),
+            Self::Whole(body) => body.left.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Streamed(body) => body.inner.size_hint(),
+            Self::Whole(body) => SizeHint::with_exact(body.left.len() as u64),
+        }
+    }
+}
+
+/// A body as it comes from the agent.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    inner: Incoming,
+    record: Arc<CallRecord>,
+    silence: Silence,
+}
+
+impl Streamed {
+    pub(crate) fn new(inner: Incoming, record: Arc<CallRecord>, idle: Duration) -> Self {
+        Self { inner, record, silence: Silence::new(idle) }
+    }
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.silence.broken();
+                if let Some(data) = frame.data_ref() {
+                    this.record.sent(data.len());
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(BodyError::from))),
+            // The answer has a bound of its own; a request that waits for nothing but a slow agent is cut here.
+            Poll::Pending if this.silence.poll(cx).is_ready() => {
+                Poll::Ready(Some(Err(BodyError::Silent(this.silence.longest()))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// A body that was read before it was decided on.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    left: Bytes,
+    /// None for requests of the sidecar itself.
+    record: Option<Arc<CallRecord>>,
+    /// Its place among the bodies held at once; free when the last byte has left.
+    room: Option<Room>,
+}
+
+impl Whole {
+    pub(crate) fn new(bytes: Bytes, room: Option<Room>, record: Arc<CallRecord>) -> Self {
+        Self { left: bytes, record: Some(record), room }
+    }
+
+    /// A request of the sidecar's own.
+    pub(crate) fn own(bytes: Bytes) -> Self {
+        Self { left: bytes, record: None, room: None }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let slice = self.left.split_to(self.left.len().min(SLICE));
+        if let Some(record) = &self.record {
+            record.sent(slice.len());
+        }
+        if self.left.is_empty() {
+            self.room = None;
+        }
+        Some(slice)
+    }
+}

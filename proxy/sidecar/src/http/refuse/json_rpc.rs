@@ -1,0 +1,76 @@
+//! A JSON-RPC error for each id of the request, as MCP and A2A clients read it.
+
+use bytes::Bytes;
+use creto_call::RefusalCode;
+use creto_mcp::{HEADER_MISMATCH, INVALID_REQUEST, McpRequest, Transport};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+
+use super::{Facts, Refused};
+use crate::http::body::AnswerBody;
+
+/// What of a JSON-RPC request its refusal must repeat.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    /// JSON text of each id.
+    ids: Vec<String>,
+    batch: bool,
+    /// Whether the client takes the answer from the POST itself, and not from a stream opened before.
+    answered_here: bool,
+}
+
+impl Asker {
+    /// Who asks by MCP.
+    pub(crate) fn of_mcp(request: &McpRequest, headers: &HeaderMap) -> Self {
+        Self {
+            ids: request.ids().iter().map(|id| id.as_json().to_owned()).collect(),
+            batch: request.batch,
+            answered_here: Transport::of(headers) == Transport::Streamable,
+        }
+    }
+
+    /// Who asks by A2A, whose answers are in the POST always.
+    pub(crate) fn of_a2a(ids: &[String], batch: bool) -> Self {
+        Self { ids: ids.to_vec(), batch, answered_here: true }
+    }
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: i64,
+    message: &'a str,
+    data: Facts<'a>,
+}
+
+pub(super) fn response(
+    status: StatusCode,
+    refused: &Refused,
+    asker: Option<&Asker>,
+    call_id: &str,
+) -> Response<AnswerBody> {
+    let code = match refused.code {
+        RefusalCode::HeaderMismatch => HEADER_MISMATCH,
+        RefusalCode::BodyUnclear | RefusalCode::MalformedRequest => INVALID_REQUEST,
+        // A refusal of ours carries the HTTP status that it has elsewhere: MCP keeps the range below zero for itself.
+        other => i64::from(other.status()),
+    };
+    let (ids, batch) = asker.map_or((&[][..], false), |asker| (&asker.ids, asker.batch));
+    let message = refused.message(call_id);
+    let error = Error { code, message: &message, data: Facts::of(refused, call_id) };
+    // Structs of strings and numbers always serialize.
+    let error = serde_json::to_string(&error).unwrap_or_default();
+    let one = |id: &str| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}");
+    let body = if batch && !ids.is_empty() {
+        format!("[{}]", ids.iter().map(|id| one(id)).collect::<Vec<_>>().join(","))
+    } else {
+        one(ids.first().map_or("null", String::as_str))
+    };
+    // Many clients read no body of a status from 400 up, so a request that has an id is answered with 200. What the
+    // protocol itself calls malformed has 400, as it says.
+    let read = code > 0 && !ids.is_empty() && asker.is_some_and(|asker| asker.answered_here);
+    let mut response = Response::new(AnswerBody::full(Bytes::from(body)));
+    *response.status_mut() = if read { StatusCode::OK } else { status };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,105 @@
+//! classify, the part that reads: a request's body is held whole, within bounds of its own and of the sidecar.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use creto_call::RefusalCode;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::http::refuse::Refused;
+
+/// Room is counted in these, bytes.
+const UNIT: usize = 1024;
+/// Taken first for a body that does not say how long it is, bytes.
+const FIRST: usize = 64 * UNIT;
+/// Longest wait for room. It also ends the wait of bodies that grow and wait for each other.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Memory for the bodies that are held at once.
+#[derive(Debug)]
+pub(crate) struct BodyRoom {
+    room: Arc<Semaphore>,
+    longest: usize,
+    idle: Duration,
+}
+
+/// A body's place; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room(OwnedSemaphorePermit);
+
+/// A body that was read.
+#[derive(Debug)]
+pub(crate) struct HeldBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) room: Room,
+}
+
+impl BodyRoom {
+    /// `longest` of one body and `memory` of all, bytes; `idle` is the longest silence within one.
+    pub(crate) fn new(longest: usize, memory: usize, idle: Duration) -> Self {
+        Self { room: Arc::new(Semaphore::new(memory.max(longest) / UNIT)), longest, idle }
+    }
+
+    /// Reads a body to its end.
+    pub(crate) async fn read(&self, mut body: Incoming) -> Result<HeldBody, Refused> {
+        let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if announced.is_some_and(|length| length > self.longest) {
+            return Err(self.too_large());
+        }
+        let mut held = announced.unwrap_or(FIRST).max(UNIT).next_multiple_of(UNIT);
+        let mut room = self.take(held).await?;
+        let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
+        loop {
+            let frame = match tokio::time::timeout(self.idle, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => {
+                    return Err(Refused::of(
+                        RefusalCode::MalformedRequest,
+                        format!("the request's body broke off: {error}"),
+                    ));
+                }
+                Ok(None) => return Ok(HeldBody { bytes: bytes.freeze(), room }),
+                Err(_) => {
+                    let idle = self.idle;
+                    return Err(Refused::of(
+                        RefusalCode::MalformedRequest,
+                        format!("nothing of the request's body came for {idle:?}"),
+                    ));
+                }
+            };
+            let Some(data) = frame.data_ref() else { continue };
+            let length = bytes.len() + data.len();
+            if length > self.longest {
+                return Err(self.too_large());
+            }
+            if length > held {
+                // Doubled, as the buffer under it is.
+                let more = length.next_power_of_two().min(self.longest.next_multiple_of(UNIT)) - held;
+                room.0.merge(self.take(more).await?.0);
+                held += more;
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+
+    async fn take(&self, bytes: usize) -> Result<Room, Refused> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match tokio::time::timeout(WAIT, Arc::clone(&self.room).acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(Room(permit)),
+            _ => Err(Refused::of(
+                RefusalCode::Overloaded,
+                format!("no memory to hold the request's body became free within {WAIT:?}"),
+            )),
+        }
+    }
+
+    fn too_large(&self) -> Refused {
+        Refused::of(
+            RefusalCode::BodyTooLarge,
+            format!("bodies that must be read are at most {} MiB", self.longest >> 20),
+        )
+    }
+}

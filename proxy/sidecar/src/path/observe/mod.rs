@@ -1,0 +1,233 @@
+//! observe: what an answer says while it streams through. Most answers are not read at all; those that are cost a
+//! constant amount of memory each.
+
+mod shape;
+mod tools;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use creto_credentials::{Injection, Injector, Scrubber};
+use creto_mcp::{AnswerFilter, AnswerKind, AnswerLimits, AnswerProblem};
+use creto_metering::{Encoding, Framing, Scanner, Shape, UsageChunkStripper};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    SEC_WEBSOCKET_EXTENSIONS,
+};
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::path::record::CallRecord;
+
+pub(crate) use creto_metering::Ending;
+pub(crate) use shape::shape_of;
+pub(crate) use tools::ToolGate;
+
+/// Why an answer is not handed on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerFault {
+    #[error(transparent)]
+    Mcp(#[from] AnswerProblem),
+    #[error("the answer came as {0}, though it was asked for plain: what it shows cannot be checked")]
+    Encoded(String),
+}
+
+/// What is to be read of the answer, known before the call leaves.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerPlan {
+    /// Usage is in it, in this shape.
+    pub(crate) shape: Option<Shape>,
+    /// The agent did not ask for the usage chunk of the stream; we did.
+    pub(crate) strip_usage: bool,
+    /// It may list tools.
+    pub(crate) tools: Option<ToolGate>,
+    /// It may echo this.
+    pub(crate) secret: Option<Injection>,
+}
+
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+
+impl AnswerPlan {
+    /// Whether the answer must come without content coding.
+    fn needs_plain(&self) -> bool {
+        self.tools.is_some() || self.secret.is_some()
+    }
+
+    /// Asks for an answer that can be read.
+    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
+        if self.needs_plain() || self.strip_usage {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if self.shape.is_some() || self.secret.is_some() {
+            // Compressed WebSocket messages would be read by nobody between the two ends.
+            headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+        }
+    }
+
+    /// Settles a call that left and whose answer nobody will read.
+    pub(crate) fn settle_unanswered(&self, record: &CallRecord) {
+        if let Some(shape) = self.shape {
+            let nothing = Scanner::new(shape, Framing::Json, Encoding::Identity);
+            record.settle(nothing.finish(Ending::Broken, record.request_bytes()));
+        }
+    }
+
+    /// Starts reading an answer, and takes out of its head what will not hold.
+    pub(crate) fn begin<B>(
+        self,
+        injector: &Injector,
+        record: &CallRecord,
+        response: &mut Response<B>,
+    ) -> Result<Option<Box<Reading>>, AnswerFault> {
+        let status = response.status();
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS;
+        let said = |name: &HeaderName| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let coding = said(&CONTENT_ENCODING);
+        let encoding = Encoding::from_content_encoding(&coding);
+        if self.needs_plain() && encoding != Encoding::Identity {
+            self.settle_unanswered(record);
+            return Err(AnswerFault::Encoded(coding));
+        }
+        let framing = match upgraded {
+            true => Framing::WebSocket,
+            false => Framing::from_content_type(&said(&CONTENT_TYPE)),
+        };
+        // An error used nothing.
+        let shape = self.shape.filter(|_| status.is_success() || upgraded);
+        let scanner = shape.map(|shape| {
+            let headers = response.headers();
+            // Bedrock says what an invoked model used in headers too.
+            let count = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+            Scanner::new(shape, framing, encoding).with_status(status.as_u16()).with_token_headers(
+                count("x-amzn-bedrock-input-token-count"),
+                count("x-amzn-bedrock-output-token-count"),
+            )
+        });
+        let strip = (self.strip_usage && framing == Framing::Sse && encoding == Encoding::Identity)
+            .then(UsageChunkStripper::new);
+        let scrubber = match self.secret {
+            None => None,
+            Some(injection) => {
+                if status == StatusCode::UNAUTHORIZED {
+                    injector.refused(&injection);
+                }
+                let scrubber = injection.scrubber();
+                scrubber.scrub_headers(response.headers_mut());
+                Some(scrubber)
+            }
+        };
+        let tools = match self.tools {
+            Some(gate) if !upgraded => AnswerKind::of(response.headers().get(CONTENT_TYPE))?
+                // One JSON text answers what was asked; a stream may bring the answer to anything.
+                .filter(|kind| gate.lists || *kind == AnswerKind::EventStream)
+                .map(|kind| (gate, AnswerFilter::new(kind, AnswerLimits::default()))),
+            _ => None,
+        };
+        let reading = Reading { scrubber, tools, scanner, strip, held: 0 };
+        if reading.changes_length() {
+            for name in [&CONTENT_LENGTH, &ETAG, &CONTENT_DIGEST] {
+                response.headers_mut().remove(name);
+            }
+        }
+        Ok((!reading.is_idle()).then(|| Box::new(reading)))
+    }
+}
+
+/// An answer that is read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    scrubber: Option<Scrubber>,
+    tools: Option<(ToolGate, AnswerFilter)>,
+    scanner: Option<Scanner>,
+    strip: Option<UsageChunkStripper>,
+    /// Bytes that the scrubber holds back, and was not asked for yet.
+    held: usize,
+}
+
+/// A message is held back this long for its last bytes' sake.
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+
+impl Reading {
+    fn is_idle(&self) -> bool {
+        self.scrubber.is_none() && self.tools.is_none() && self.scanner.is_none() && self.strip.is_none()
+    }
+
+    /// Whether more or fewer bytes may be handed on than came.
+    pub(crate) fn changes_length(&self) -> bool {
+        self.tools.is_some() || self.strip.is_some()
+    }
+
+    /// Takes what came and gives what may be handed on now.
+    pub(crate) fn push(&mut self, data: Bytes) -> Result<Bytes, AnswerFault> {
+        // Secrets first, so that nobody behind sees them.
+        let data = match &mut self.scrubber {
+            Some(scrubber) => {
+                self.held += data.len();
+                let sure = scrubber.push(data);
+                self.held -= sure.len();
+                sure
+            }
+            None => data,
+        };
+        self.read(data)
+    }
+
+    /// Whether bytes are held back because a secret could begin with them.
+    pub(crate) fn holds(&self) -> bool {
+        self.held > 0
+    }
+
+    /// Nothing came for a moment: a message whose last byte could begin a secret goes on all the same.
+    pub(crate) fn pause(&mut self) -> Result<Bytes, AnswerFault> {
+        self.held = 0;
+        let given = self.scrubber.as_mut().map(Scrubber::pause).unwrap_or_default();
+        self.read(given)
+    }
+
+    fn read(&mut self, data: Bytes) -> Result<Bytes, AnswerFault> {
+        if let Some(scanner) = &mut self.scanner {
+            scanner.push(&data);
+        }
+        if let Some((gate, filter)) = &mut self.tools {
+            let mut out = Vec::with_capacity(data.len());
+            filter.push(&data, &mut |tool| gate.shows(tool), &mut out)?;
+            return Ok(out.into());
+        }
+        if let Some(strip) = &mut self.strip {
+            let mut out = Vec::with_capacity(data.len());
+            strip.push(&data, &mut out);
+            return Ok(out.into());
+        }
+        Ok(data)
+    }
+
+    /// What is held back only because a secret could begin with it: sent when one side of a WebSocket has ended.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        self.scrubber.as_mut().map(Scrubber::finish).unwrap_or_default()
+    }
+
+    /// The answer is over: gives what was held back, and settles what it used.
+    pub(crate) fn end(mut self, record: &CallRecord, ending: Ending) -> Result<Bytes, AnswerFault> {
+        let rest = self.rest();
+        let mut out = self.read(rest);
+        if let Some(scanner) = self.scanner.take() {
+            record.settle(scanner.finish(ending, record.request_bytes()));
+        }
+        if let Ok(passed) = &mut out
+            && ending == Ending::Complete
+        {
+            let mut last = Vec::new();
+            if let Some((gate, filter)) = &mut self.tools {
+                filter.finish(&mut |tool| gate.shows(tool), &mut last)?;
+            }
+            if let Some(strip) = self.strip.take() {
+                strip.finish(&mut last);
+            }
+            if !last.is_empty() {
+                *passed = [passed.as_ref(), &last].concat().into();
+            }
+        }
+        out
+    }
+}
