@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Problems, Route, Rule, Selector, read};
+use crate::{A2aAgent, Credential, McpServer, Problems, Provider, Route, Rule, Selector, read};
 
 /// What happens to calls that would be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,10 @@ pub struct Document {
     pub(crate) selector: Selector,
     pub(crate) rules: Vec<Arc<Rule>>,
     pub(crate) routes: Vec<Arc<Route>>,
+    pub(crate) providers: Vec<Arc<Provider>>,
+    pub(crate) mcp_servers: Vec<Arc<McpServer>>,
+    pub(crate) a2a_agents: Vec<Arc<A2aAgent>>,
+    pub(crate) credentials: Vec<Arc<Credential>>,
 }
 
 impl Document {
@@ -58,5 +62,25 @@ impl Document {
     /// Its base-URL routes.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
         self.routes.iter().map(|route| &**route)
+    }
+
+    /// The model providers that it names.
+    pub fn providers(&self) -> impl ExactSizeIterator<Item = &Provider> {
+        self.providers.iter().map(|provider| &**provider)
+    }
+
+    /// The MCP servers that it names.
+    pub fn mcp_servers(&self) -> impl ExactSizeIterator<Item = &McpServer> {
+        self.mcp_servers.iter().map(|server| &**server)
+    }
+
+    /// The agents that it names.
+    pub fn a2a_agents(&self) -> impl ExactSizeIterator<Item = &A2aAgent> {
+        self.a2a_agents.iter().map(|agent| &**agent)
+    }
+
+    /// Its credentials.
+    pub fn credentials(&self) -> impl ExactSizeIterator<Item = &Credential> {
+        self.credentials.iter().map(|credential| &**credential)
     }
 }

@@ -1,12 +1,12 @@
 //! Why a call is decided as it is.
 
-use std::fmt;
+use std::{fmt, ops::ControlFlow};
 
 use creto_authz::CallPath;
-use creto_call::{Call, Decision, Kind, Method, RuleName};
+use creto_call::{Call, Decision, Kind, RuleName};
 use serde::Serialize;
 
-use crate::{PolicySet, Rule};
+use crate::{PolicySet, Rule, conditions::Condition, facts::Facts, set::method_bit, truth::Truth};
 
 /// A decision with every rule that had a say in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,8 +53,23 @@ pub struct RuleTrace {
     pub method: bool,
     /// Whether the path matches, for a tunnel: whether the rule can speak for tunnels.
     pub path: bool,
-    /// Whether all of it matches.
+    /// What else it asks: `model`, `arguments.limit`, `when` and so on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionTrace>,
+    /// Whether all of it matches, so far as can be told: a deny rule of which it cannot be told counts as matching.
     pub matches: bool,
+}
+
+/// What one condition made of the call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConditionTrace {
+    /// The key of the rule.
+    pub key: String,
+    /// `yes`, `no`, or `unknown`: a fact that it asks is not known, is of another type, or the expression has no value.
+    pub holds: &'static str,
+    /// Why an expression has no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 impl PolicySet {
@@ -62,8 +77,9 @@ impl PolicySet {
     #[must_use]
     pub fn explain(&self, call: &Call<'_>) -> Explanation {
         let path = CallPath::new(call.path);
+        let facts = Facts::of_call(call, self.agent());
         let rules: Vec<RuleTrace> =
-            self.named_rules().filter_map(|(policy, rule)| trace(policy, rule, call, &path)).collect();
+            self.named_rules().filter_map(|(policy, rule)| trace(policy, rule, &facts, &path)).collect();
         let decision = self.decide(call);
         let (verdict, refusal, by) = match decision {
             Decision::Allow { by } => ("allowed", None, Some(by)),
@@ -85,13 +101,31 @@ impl PolicySet {
 }
 
 /// None for a rule about other hosts.
-fn trace(policy: &str, rule: &Rule, call: &Call<'_>, path: &CallPath<'_>) -> Option<RuleTrace> {
+fn trace(policy: &str, rule: &Rule, facts: &Facts<'_>, path: &CallPath<'_>) -> Option<RuleTrace> {
+    let call = &facts.call;
     let entry = rule.hosts.iter().find(|entry| entry.matches(call.host))?;
-    let opaque = call.kind == Kind::Opaque;
-    let verb = if opaque { Method::parse("CONNECT") } else { Method::parse(call.method) };
     let port = rule.port_matches(call.port);
-    let method = rule.methods & verb.mask() != 0;
-    let path = rule.request_matches(opaque, path);
+    let method = rule.methods & method_bit(call) != 0;
+    let path = rule.request_matches(call.kind == Kind::Opaque, path);
+    let mut conditions = Vec::new();
+    if let Some(asked) = &rule.conditions {
+        let _ = asked.each(rule.effect, facts, &mut |condition, truth| {
+            let fault = match condition {
+                Condition::When => asked.when.as_ref().and_then(|when| when.fault(facts)),
+                _ => None,
+            };
+            let holds = match truth {
+                _ if fault.is_some() => "unknown",
+                Truth::True => "yes",
+                Truth::False => "no",
+                Truth::Unknown => "unknown",
+            };
+            let fault = fault.map(|fault| fault.to_string());
+            conditions.push(ConditionTrace { key: condition.to_string(), holds, fault });
+            ControlFlow::Continue(())
+        });
+    }
+    let counts = rule.effect.counts(rule.conditions_truth(facts));
     Some(RuleTrace {
         policy: policy.to_owned(),
         rule: rule.name.clone(),
@@ -101,7 +135,8 @@ fn trace(policy: &str, rule: &Rule, call: &Call<'_>, path: &CallPath<'_>) -> Opt
         port,
         method,
         path,
-        matches: port && method && path,
+        conditions,
+        matches: port && method && path && counts,
     })
 }
 
@@ -133,12 +168,34 @@ impl fmt::Display for RuleTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { policy, rule, effect, line, host, .. } = self;
         write!(f, "{effect:5} {policy}/{rule} (line {line}): host {host} matches")?;
-        if self.matches {
+        let those = |wanted: &str| {
+            let conditions = self.conditions.iter().filter(|condition| condition.holds == wanted);
+            conditions.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let unknown = those("unknown").join(" and ");
+        if self.matches && unknown.is_empty() {
             return write!(f, ", so does the rest");
         }
+        if self.matches {
+            return write!(f, ", and {unknown} cannot be told, which counts as a match for what denies");
+        }
         let missing = [(self.port, "port"), (self.method, "method"), (self.path, "path")];
-        let missing: Vec<&str> =
-            missing.iter().filter(|(matches, _)| !matches).map(|(_, what)| *what).collect();
-        write!(f, ", but not {}", missing.join(" and "))
+        let mut missing: Vec<String> =
+            missing.iter().filter(|(matches, _)| !matches).map(|(_, what)| (*what).to_owned()).collect();
+        missing.extend(those("no"));
+        match (missing.is_empty(), unknown.is_empty()) {
+            (false, _) => write!(f, ", but not {}", missing.join(" and ")),
+            (true, false) => write!(f, ", but {unknown} cannot be told"),
+            (true, true) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ConditionTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Some(fault) => write!(f, "{} ({fault})", self.key),
+            None => f.write_str(&self.key),
+        }
     }
 }

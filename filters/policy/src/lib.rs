@@ -3,33 +3,50 @@
 //! People write a [`Document`] in TOML; parsing it finds every problem in one pass ([`Problems`], shown with line and
 //! caret). The documents whose [`Selector`] means an agent are compiled into one [`PolicySet`], which answers for every
 //! call: [`PolicySet::decide`] for the call itself, [`PolicySet::destination`] and [`PolicySet::address_allowed`] before
-//! and below it, [`PolicySet::route`] for base-URL routes, [`PolicySet::explain`] for people.
+//! and below it, [`PolicySet::route`] for base-URL routes, [`PolicySet::explain`] for people. What a call means is told by
+//! [`creto_call::Meaning`]; [`PolicySet::needs_body`] says whether its body must be read to decide it, and
+//! [`PolicySet::provider`], [`PolicySet::mcp_server`], [`PolicySet::a2a_agent`] and [`PolicySet::credential`] say what
+//! policy knows of its destination.
 //!
 //! Nothing is allowed by default, any matching deny wins over every allow, and the order of rules and documents never
 //! matters.
 #![forbid(unsafe_code)]
 
+mod arguments;
+mod attributes;
+mod conditions;
+mod credential;
 mod destination;
 mod document;
 mod explain;
+mod facts;
+mod host_map;
 mod index;
 mod network;
+mod place;
 mod problem;
 mod read;
 mod route;
 mod rule;
 mod selector;
+mod services;
 mod set;
 mod spelling;
+mod text_glob;
+mod truth;
+mod when;
 
+pub use credential::{Credential, CredentialKind, SecretFrom};
 pub use destination::Destination;
 pub use document::{Document, Mode};
-pub use explain::{Explanation, RuleTrace};
+pub use explain::{ConditionTrace, Explanation, RuleTrace};
 pub use network::{Network, NetworkError};
+pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use route::{Route, RouteMatch};
 pub use rule::{Effect, HostEntry, PortRange, Rule};
 pub use selector::{AgentFacts, Selector, Tier, Trust};
+pub use services::{A2aAgent, McpServer, Provider, ToolsChanged};
 pub use set::PolicySet;
 
 /// Longest document, in bytes: 1 MiB.
@@ -40,3 +57,11 @@ pub const MAX_RULES: usize = 10_000;
 pub const MAX_ROUTES: usize = 1_000;
 /// Most entries in any list of a document.
 pub const MAX_LIST: usize = 1_000;
+/// Most `[[provider]]`, `[[mcp_server]]`, `[[a2a_agent]]` and `[[credential]]` in a document, each.
+pub const MAX_SERVICES: usize = 1_000;
+/// Most `when` in a document: each may hold compiled patterns.
+pub const MAX_EXPRESSIONS: usize = 1_000;
+/// Most conditions on arguments in a rule.
+pub const MAX_ARGUMENTS: usize = 64;
+/// Longest glob over a name or an argument, in bytes.
+pub const MAX_TEXT_GLOB: usize = 1_024;

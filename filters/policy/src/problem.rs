@@ -111,13 +111,15 @@ pub(crate) struct Findings<'t> {
     text: &'t str,
     /// Where each line begins.
     lines: Vec<usize>,
+    /// What is not shown: it may be a secret.
+    hidden: Vec<Range<usize>>,
     problems: Vec<Problem>,
 }
 
 impl<'t> Findings<'t> {
     pub(crate) fn of(text: &'t str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, lines, problems: Vec::new() }
+        Self { text, lines, hidden: Vec::new(), problems: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
@@ -131,6 +133,16 @@ impl<'t> Findings<'t> {
         help: impl Into<String>,
     ) {
         self.push(span, message.into(), Some(help.into()));
+    }
+
+    /// Keeps a part of the document out of everything that is shown.
+    pub(crate) fn hide(&mut self, span: Range<usize>) {
+        self.hidden.push(span);
+    }
+
+    /// The document.
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
     }
 
     /// Line of a byte, from 1.
@@ -165,8 +177,28 @@ impl<'t> Findings<'t> {
     /// The problems for people, or nothing if there are none.
     pub(crate) fn into_problems(mut self, file: &str) -> Problems {
         self.problems.sort_by_key(|problem| problem.span.start);
-        Problems { file: file.to_owned(), text: self.text.to_owned(), problems: self.problems }
+        Problems { file: file.to_owned(), text: masked(self.text, &self.hidden), problems: self.problems }
     }
+}
+
+/// The text with stars where something is hidden, so that every byte keeps its place.
+fn masked(text: &str, hidden: &[Range<usize>]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    let mut hidden: Vec<Range<usize>> =
+        hidden.iter().map(|span| floor(text, span.start)..floor(text, span.end)).collect();
+    hidden.sort_by_key(|span| span.start);
+    for span in hidden {
+        let start = span.start.max(rest);
+        out.push_str(text.get(rest..start).unwrap_or_default());
+        for letter in text.get(start..span.end).unwrap_or_default().chars() {
+            let kept = matches!(letter, '"' | '\'' | '\n' | '\r');
+            (0..letter.len_utf8()).for_each(|_| out.push(if kept { letter } else { '*' }));
+        }
+        rest = span.end.max(rest);
+    }
+    out.push_str(text.get(rest..).unwrap_or_default());
+    out
 }
 
 /// The nearest character boundary at or before a byte.

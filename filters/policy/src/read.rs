@@ -1,6 +1,11 @@
 //! Reading a document: TOML in, a document or all of its problems out.
 
+mod arguments;
+mod conditions;
+mod credentials;
+mod place;
 mod rules;
+mod services;
 mod values;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -13,8 +18,8 @@ use toml::{
 
 use self::values::{Table, string, string_list};
 use crate::{
-    Document, MAX_DOCUMENT_BYTES, MAX_LIST, MAX_ROUTES, MAX_RULES, Mode, Problems, Route, Selector, Tier,
-    Trust, problem::Findings, spelling::nearest,
+    Document, MAX_DOCUMENT_BYTES, MAX_EXPRESSIONS, MAX_LIST, MAX_ROUTES, MAX_RULES, MAX_SERVICES, Mode,
+    Problems, Route, Selector, Tier, Trust, problem::Findings, spelling::nearest, text_glob::TextGlob,
 };
 
 /// Longest name of a policy, rule, route or agent.
@@ -24,7 +29,20 @@ const MAX_LABEL: usize = 256;
 /// Longest route prefix or URL.
 const MAX_URL: usize = 2048;
 
-const DOCUMENT_KEYS: &[&str] = &["version", "name", "mode", "agents", "allow", "deny", "route"];
+const DOCUMENT_KEYS: &[&str] = &[
+    "version",
+    "name",
+    "mode",
+    "agents",
+    "allow",
+    "deny",
+    "route",
+    "provider",
+    "mcp_server",
+    "a2a_agent",
+    "credential",
+];
+const NAME_HELP: &str = "names are 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit";
 const SELECTOR_KEYS: &[&str] = &["names", "tiers", "trust", "labels"];
 const ROUTE_KEYS: &[&str] = &["name", "prefix", "to"];
 
@@ -74,7 +92,7 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Op
     };
     let mut names = BTreeMap::new();
     let mut rules = Vec::new();
-    let mut count = 0;
+    let (mut count, mut expressions) = (0, 0);
     for key in ["allow", "deny"] {
         for (entry, span) in tables(&table, key, findings) {
             count += 1;
@@ -86,12 +104,35 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Op
                 );
                 break;
             }
+            expressions += usize::from(entry.contains_key("when"));
+            if expressions > MAX_EXPRESSIONS {
+                findings.add_help(
+                    span,
+                    format!("a document has at most {MAX_EXPRESSIONS} `when`"),
+                    "split it into several policies, or ask with other keys",
+                );
+                break;
+            }
             let rule = rules::rule(key, entry, span, &mut names, findings);
             rules.extend(rule.map(Arc::new));
         }
     }
     let routes = routes(&table, findings);
-    Some(Document { name: name?, mode: mode?, selector: selector?, rules, routes })
+    let providers = named(&table, "provider", services::provider, findings);
+    let mcp_servers = named(&table, "mcp_server", services::mcp_server, findings);
+    let a2a_agents = named(&table, "a2a_agent", services::a2a_agent, findings);
+    let credentials = credentials::credentials(&table, findings);
+    Some(Document {
+        name: name?,
+        mode: mode?,
+        selector: selector?,
+        rules,
+        routes,
+        providers,
+        mcp_servers,
+        a2a_agents,
+        credentials,
+    })
 }
 
 /// The tables of `[[key]]`.
@@ -122,6 +163,34 @@ fn tables<'d, 't>(
     out
 }
 
+/// What stands in the tables of `[[key]]`, each with a name of its own.
+fn named<'d, 't, T>(
+    table: &Table<'d, 't>,
+    key: &'static str,
+    mut read: impl FnMut(
+        &'d DeTable<'t>,
+        Range<usize>,
+        &mut BTreeMap<String, usize>,
+        &mut Findings<'_>,
+    ) -> Option<T>,
+    findings: &mut Findings<'_>,
+) -> Vec<Arc<T>> {
+    let mut names = BTreeMap::new();
+    let mut out = Vec::new();
+    for (at, (entry, span)) in tables(table, key, findings).into_iter().enumerate() {
+        if at >= MAX_SERVICES {
+            findings.add_help(
+                span,
+                format!("a document has at most {MAX_SERVICES} `[[{key}]]`"),
+                "split it into several policies",
+            );
+            break;
+        }
+        out.extend(read(entry, span, &mut names, findings).map(Arc::new));
+    }
+    out
+}
+
 fn selector(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Selector> {
     let Some(inner) = value.get_ref().as_table() else {
         findings.add_help(
@@ -144,7 +213,7 @@ fn selector(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option
                     "names are 1 to 63 of a-z, 0-9 and `-`; `*` stands for any of them",
                 );
             } else {
-                selector.names.push(glob);
+                selector.names.push(TextGlob::new(&glob));
             }
         }
     }
@@ -254,6 +323,7 @@ fn upstream_of(
     }
 }
 
+/// Scheme, host, port and path of an absolute URL, or what is wrong with it.
 fn upstream(url: &str) -> Result<(Scheme, String, u16, String), String> {
     if url.len() > MAX_URL {
         return Err(format!("it is longer than {MAX_URL} bytes"));
@@ -292,21 +362,29 @@ pub(crate) fn name_of(
     findings: &mut Findings<'_>,
 ) -> Option<String> {
     let name = string(value, "name", findings)?;
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    let good = bytes.len() <= MAX_NAME
-        && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
-        && bytes.first().is_some_and(|byte| inner(*byte))
-        && bytes.last().is_some_and(|byte| inner(*byte));
-    if !good {
-        findings.add_help(
-            value.span(),
-            format!("`{}` is no name of a {what}", shorten(name)),
-            "names are 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit",
-        );
+    checked_name(name, value.span(), &format!("a {what}"), findings)
+}
+
+pub(crate) fn checked_name(
+    name: &str,
+    span: Range<usize>,
+    what: &str,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    if !is_name(name) {
+        findings.add_help(span, format!("`{}` is no name of {what}", shorten(name)), NAME_HELP);
         return None;
     }
     Some(name.to_owned())
+}
+
+fn is_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    bytes.len() <= MAX_NAME
+        && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
+        && bytes.first().is_some_and(|byte| inner(*byte))
+        && bytes.last().is_some_and(|byte| inner(*byte))
 }
 
 /// Whether a name stands for the first time; says where it stood before if not.

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use creto_authz::{CallPath, HostPattern, PathGlob};
 use creto_call::Method;
 
-use crate::Network;
+use crate::{Network, conditions::Conditions, facts::Facts, truth::Truth};
 
 /// What a rule does with the calls that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,8 @@ pub struct Rule {
     pub(crate) paths: Vec<PathGlob>,
     pub(crate) private: bool,
     pub(crate) pass: bool,
+    /// None when it asks nothing more.
+    pub(crate) conditions: Option<Box<Conditions>>,
     pub(crate) line: usize,
 }
 
@@ -157,14 +159,25 @@ impl Rule {
 
     /// Whether it asks nothing about the request beyond host and port.
     pub(crate) fn is_about_destination_only(&self) -> bool {
-        self.methods == Method::ANY_MASK && self.paths.is_empty()
+        self.methods == Method::ANY_MASK
+            && self.paths.is_empty()
+            && self.conditions.as_ref().is_none_or(|conditions| conditions.are_about_destination_only())
+    }
+
+    /// Whether what it asks beyond host, port, method and path holds.
+    #[inline]
+    pub(crate) fn conditions_truth(&self, facts: &Facts<'_>) -> Truth {
+        match &self.conditions {
+            None => Truth::True,
+            Some(conditions) => conditions.truth(self.effect, facts),
+        }
     }
 
     pub(crate) fn port_matches(&self, port: u16) -> bool {
         self.ports.iter().any(|range| range.contains(port))
     }
 
-    /// Everything but host, port and method. What cannot be read in one way only must be allowed in all of them, and
+    /// The path, and whether it can speak for a tunnel. What cannot be read in one way only must be allowed in all of them, and
     /// is denied in any of them. A tunnel that is not looked into is allowed only by a rule that says `tls = "pass"`,
     /// and has no path that a rule could match.
     pub(crate) fn request_matches(&self, opaque: bool, path: &CallPath<'_>) -> bool {

@@ -1,13 +1,21 @@
 //! All documents of one agent, compiled.
 
+mod decide;
+
 use std::{net::IpAddr, sync::Arc};
 
-use creto_authz::CallPath;
-use creto_call::{Call, Decision, Kind, Method, NormalHost, Refusal, RefusalCode, RuleName};
+use creto_call::{NormalHost, RuleName};
 
 use crate::{
-    AgentFacts, Destination, Document, Effect, Mode, PortRange, Route, RouteMatch, Rule, index::HostIndex,
+    A2aAgent, AgentFacts, Credential, Destination, Document, Effect, McpServer, Mode, PortRange, Provider,
+    Route, RouteMatch, Rule,
+    facts::Facts,
+    index::HostIndex,
+    place::{Directory, Reading},
+    truth::Truth,
 };
+
+pub(crate) use self::decide::method_bit;
 
 /// What decides an agent's calls.
 ///
@@ -23,6 +31,14 @@ pub struct PolicySet {
     ports: Vec<PortRange>,
     /// Longest prefix first.
     routes: Vec<(u32, Arc<Route>)>,
+    providers: Directory<Provider>,
+    mcp_servers: Directory<McpServer>,
+    a2a_agents: Directory<A2aAgent>,
+    credentials: Directory<Credential>,
+    /// Whose set it is, where that is known.
+    agent: Option<Box<AgentFacts>>,
+    /// Whether any rule asks more than host, port, method and path.
+    conditional: bool,
     observes: bool,
 }
 
@@ -44,14 +60,24 @@ impl Slot {
 }
 
 impl PolicySet {
-    /// Compiles documents; all of them are taken to be the agent's ([`PolicySet::for_agent`] picks them).
+    /// Compiles documents; all of them are taken to be the agent's ([`PolicySet::for_agent`] picks them). Of the agent
+    /// itself nothing is known to rules that ask.
     #[must_use]
     pub fn compile<'d>(documents: impl IntoIterator<Item = &'d Document>) -> Self {
-        let mut documents: Vec<&Document> = documents.into_iter().collect();
+        Self::compile_for(documents.into_iter(), None)
+    }
+
+    fn compile_for<'d>(documents: impl Iterator<Item = &'d Document>, agent: Option<&AgentFacts>) -> Self {
+        let mut documents: Vec<&Document> = documents.collect();
         documents.sort_by(|one, other| one.name.cmp(&other.name));
         let mut set = Self {
             observes: !documents.is_empty()
                 && documents.iter().all(|document| document.mode == Mode::Observe),
+            providers: Directory::of(documents.iter().map(|document| document.providers.as_slice())),
+            mcp_servers: Directory::of(documents.iter().map(|document| document.mcp_servers.as_slice())),
+            a2a_agents: Directory::of(documents.iter().map(|document| document.a2a_agents.as_slice())),
+            credentials: Directory::of(documents.iter().map(|document| document.credentials.as_slice())),
+            agent: agent.cloned().map(Box::new),
             ..Self::default()
         };
         for effect in [Effect::Deny, Effect::Allow] {
@@ -75,13 +101,15 @@ impl PolicySet {
     /// Compiles those of the documents that are for the agent.
     #[must_use]
     pub fn for_agent<'d>(documents: impl IntoIterator<Item = &'d Document>, agent: &AgentFacts) -> Self {
-        Self::compile(documents.into_iter().filter(|document| document.selector.matches(agent)))
+        let meant = documents.into_iter().filter(|document| document.selector.matches(agent));
+        Self::compile_for(meant, Some(agent))
     }
 
     fn add_rule(&mut self, policy: u32, rule: &Arc<Rule>) {
         // Documents are bounded at 10,000 rules, so numbers stay far from the end.
         let Ok(number) = u32::try_from(self.rules.len()) else { return };
         self.hosts.add(number, rule);
+        self.conditional |= rule.conditions.is_some();
         let first = rule.ports.iter().map(|range| range.first).min().unwrap_or(1);
         let last = rule.ports.iter().map(|range| range.last).max().unwrap_or(0);
         let ports = PortRange { first, last };
@@ -114,48 +142,27 @@ impl PolicySet {
         self.observes
     }
 
-    /// Decides a call. Allocates only for a path that is not plain and that some rule asks about.
-    ///
-    /// Any matching deny rule wins. Without a matching allow rule the call is refused: with
-    /// [`RefusalCode::PortForbidden`] if no allow rule at all is about its port, else [`RefusalCode::NoRuleAllows`].
-    #[must_use]
-    pub fn decide(&self, call: &Call<'_>) -> Decision<'_> {
-        let opaque = call.kind == Kind::Opaque;
-        let method = if opaque { Method::parse("CONNECT") } else { Method::parse(call.method) }.mask();
-        let path = CallPath::new(call.path);
-        let number = self.hosts.first(call.host, &path, |number| {
-            self.slot(number).is_some_and(|slot| {
-                slot.methods & method != 0
-                    && slot.port_matches(call.port)
-                    && slot.rule.request_matches(opaque, &path)
-            })
-        });
-        let refusal = match number.and_then(|number| Some((number, self.name(number)?))) {
-            Some((number, by)) if number >= self.denies => return Decision::Allow { by },
-            Some((_, by)) => Refusal::by_rule(RefusalCode::RuleDenies, by),
-            None if self.names_port(call.port) => Refusal::of(RefusalCode::NoRuleAllows),
-            None => Refusal::of(RefusalCode::PortForbidden),
-        };
-        if self.observes { Decision::Observe(refusal) } else { Decision::Deny(refusal) }
-    }
-
     /// What is known before a request has been read. `host` is in normal form.
     #[must_use]
     pub fn destination(&self, host: &str, port: u16) -> Destination<'_> {
-        let denied = self
-            .first_about(host, port, |rule| rule.effect == Effect::Deny && rule.is_about_destination_only());
-        let allowed = |wanted: fn(&Rule) -> bool| {
+        let facts = Facts::of_destination(host, port, self.agent.as_deref());
+        let denied = self.first_about(host, port, |rule| {
+            rule.effect == Effect::Deny
+                && rule.is_about_destination_only()
+                && rule.conditions_truth(&facts) != Truth::False
+        });
+        let allowed = |wanted: fn(&Rule, &Facts<'_>) -> bool| {
             if denied.is_some() {
                 return None;
             }
-            self.first_about(host, port, |rule| rule.effect == Effect::Allow && wanted(rule))
+            self.first_about(host, port, |rule| rule.effect == Effect::Allow && wanted(rule, &facts))
         };
         Destination {
             port_known: self.names_port(port),
-            may_allow: allowed(|_| true).is_some(),
+            may_allow: allowed(may_hold).is_some(),
             denied,
-            pass: allowed(|rule| rule.pass),
-            private: allowed(|rule| rule.private).is_some(),
+            pass: allowed(|rule, facts| rule.pass && rule.conditions_truth(facts) == Truth::True),
+            private: allowed(|rule, facts| rule.private && may_hold(rule, facts)).is_some(),
             observes: self.observes,
         }
     }
@@ -168,10 +175,12 @@ impl PolicySet {
     #[must_use]
     pub fn address_allowed(&self, host: &str, port: u16, address: IpAddr) -> bool {
         let named = NormalHost::from_ip(address);
+        let facts = Facts::of_destination(host, port, self.agent.as_deref());
         let refused = self.first_about(named.as_str(), port, |rule| {
             rule.effect == Effect::Deny
                 && rule.is_about_destination_only()
                 && rule.hosts.iter().any(|entry| entry.names_address(address))
+                && rule.conditions_truth(&facts) != Truth::False
         });
         if refused.is_some() {
             return false;
@@ -184,8 +193,46 @@ impl PolicySet {
             rule.effect == Effect::Allow
                 && ((rule.private && !metadata)
                     || rule.hosts.iter().any(|entry| entry.names_address(address)))
+                && may_hold(rule, &facts)
         })
         .is_some()
+    }
+
+    /// The provider that policy names at this place. The one whose host is named most closely (exact before network
+    /// before suffix, longer before shorter, `*` last); of those one with a path before one without; of those the
+    /// first by name of policy and by its own. So it is for the others too.
+    #[must_use]
+    pub fn provider(&self, host: &str, port: u16, path: &str) -> Option<&Provider> {
+        self.providers.find(host, port, path, Reading::Any)
+    }
+
+    /// The MCP server that policy names at this place ([`PolicySet::provider`] says which, if several are there).
+    #[must_use]
+    pub fn mcp_server(&self, host: &str, port: u16, path: &str) -> Option<&McpServer> {
+        self.mcp_servers.find(host, port, path, Reading::Any)
+    }
+
+    /// All MCP servers, by name of policy and by their own.
+    pub fn mcp_servers(&self) -> impl ExactSizeIterator<Item = &McpServer> {
+        self.mcp_servers.iter()
+    }
+
+    /// The agent that policy names at this place ([`PolicySet::provider`] says which, if several are there).
+    #[must_use]
+    pub fn a2a_agent(&self, host: &str, port: u16, path: &str) -> Option<&A2aAgent> {
+        self.a2a_agents.find(host, port, path, Reading::Any)
+    }
+
+    /// The credential for this place ([`PolicySet::provider`] says which, if several are). A path that can be read in
+    /// more than one way must be the credential's in all of them.
+    #[must_use]
+    pub fn credential(&self, host: &str, port: u16, path: &str) -> Option<&Credential> {
+        self.credentials.find(host, port, path, Reading::Every)
+    }
+
+    /// All credentials, by name of policy and by their own.
+    pub fn credentials(&self) -> impl ExactSizeIterator<Item = &Credential> {
+        self.credentials.iter()
     }
 
     /// The base-URL route of a path on the sidecar's own address: the longest prefix, ending where a segment ends.
@@ -202,6 +249,11 @@ impl PolicySet {
                 rest,
             })
         })
+    }
+
+    /// Whose set it is, where that is known.
+    pub(crate) fn agent(&self) -> Option<&AgentFacts> {
+        self.agent.as_deref()
     }
 
     /// The rules in the order in which they are considered, each with the name of its policy.
@@ -233,6 +285,14 @@ impl PolicySet {
     fn policy_name(&self, policy: u32) -> &str {
         usize::try_from(policy).ok().and_then(|at| self.policies.get(at)).map_or("", |name| name)
     }
+}
+
+/// Whether an allow rule could hold, as far as is known.
+fn may_hold(rule: &Rule, facts: &Facts<'_>) -> bool {
+    // Of a destination alone nothing of the protocol is known.
+    rule.conditions.as_ref().is_none_or(|conditions| {
+        conditions.when.as_ref().is_none_or(|when| when.truth(Effect::Allow, facts) != Truth::False)
+    })
 }
 
 /// The same ports in ascending ranges that neither touch nor overlap.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_authz::{CallPath, PathGlob};
-use creto_call::{Call, Capture, Decision, Kind, Method, RefusalCode, Scheme};
+use creto_call::{Call, Capture, Decision, Details, Kind, Method, RefusalCode, Scheme};
 use creto_policy::{Document, HostEntry, Network, PolicySet};
 use proptest::{prelude::*, sample::select};
 
@@ -155,7 +155,7 @@ proptest! {
         for (host, port, method, path) in calls {
             let kind = if method.is_empty() { Kind::Opaque } else { Kind::Http };
             let path = if method.is_empty() { "" } else { path };
-            let call = Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port, path };
+            let call = Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port, path, details: Details::default() };
             let first = |deny: bool| rules.iter().find(|(_, _, rule)| rule.deny == deny && matches(rule, &call));
             let known = rules.iter().any(|(_, _, rule)| !rule.deny && ports_hold(rule, port));
             let decision = set.decide(&call);

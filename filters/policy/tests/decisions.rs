@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
-use creto_call::{Call, Capture, Decision, Kind, RefusalCode, Scheme};
+use creto_call::{Call, Capture, Decision, Details, Kind, RefusalCode, Scheme};
 use creto_policy::{Document, PolicySet};
 
 fn document(body: &str) -> Document {
@@ -20,7 +20,16 @@ fn set(body: &str) -> PolicySet {
 
 fn call<'a>(method: &'a str, host: &'a str, port: u16, path: &'a str) -> Call<'a> {
     let kind = if method.is_empty() { Kind::Opaque } else { Kind::Http };
-    Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port, path }
+    Call {
+        capture: Capture::Connect,
+        kind,
+        scheme: Scheme::Https,
+        method,
+        host,
+        port,
+        path,
+        details: Details::default(),
+    }
 }
 
 /// `policy/rule` of an allow, else the code and, after a colon, the rule of the refusal; `~` before an observed one.

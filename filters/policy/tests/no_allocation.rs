@@ -4,7 +4,7 @@
 
 use std::{alloc::System, fmt::Write as _, hint::black_box};
 
-use creto_call::{Call, Capture, Decision, Kind, Scheme};
+use creto_call::{Call, Capture, Decision, Details, Kind, Scheme};
 use creto_policy::{Document, PolicySet};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -31,7 +31,16 @@ fn thousand_rules() -> PolicySet {
 }
 
 fn call<'a>(method: &'a str, host: &'a str, path: &'a str) -> Call<'a> {
-    Call { capture: Capture::Connect, kind: Kind::Http, scheme: Scheme::Https, method, host, port: 443, path }
+    Call {
+        capture: Capture::Connect,
+        kind: Kind::Http,
+        scheme: Scheme::Https,
+        method,
+        host,
+        port: 443,
+        path,
+        details: Details::default(),
+    }
 }
 
 #[test]

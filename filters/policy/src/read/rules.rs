@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use creto_authz::{HostPattern, PathGlob};
 use creto_call::Method;
 use toml::{
     Spanned,
@@ -10,17 +9,51 @@ use toml::{
 };
 
 use super::{
-    choice, known_word, name_of, shorten, unique,
-    values::{Table, boolean, list, port_number, string_list},
+    choice,
+    conditions::{REQUEST_KEYS, conditions},
+    known_word, name_of,
+    place::place,
+    unique,
+    values::{Table, boolean, string_list},
 };
-use crate::{Effect, HostEntry, NetworkError, PortRange, Rule, problem::Findings};
+use crate::{Effect, Place, Rule, problem::Findings};
 
-const ALLOW_KEYS: &[&str] = &["name", "host", "port", "method", "path", "private", "tls"];
-const DENY_KEYS: &[&str] = &["name", "host", "port", "method", "path"];
+const ALLOW_KEYS: &[&str] = &[
+    "name",
+    "host",
+    "port",
+    "method",
+    "path",
+    "private",
+    "tls",
+    "provider",
+    "model",
+    "mcp_server",
+    "mcp_method",
+    "tool",
+    "arguments",
+    "a2a_agent",
+    "skill",
+    "when",
+];
+const DENY_KEYS: &[&str] = &[
+    "name",
+    "host",
+    "port",
+    "method",
+    "path",
+    "provider",
+    "model",
+    "mcp_server",
+    "mcp_method",
+    "tool",
+    "arguments",
+    "a2a_agent",
+    "skill",
+    "when",
+];
 const METHODS: &[&str] =
     &["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"];
-/// Ports of a rule that names none.
-const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
 /// Reads one rule; none if anything is wrong with it.
 pub(super) fn rule(
@@ -40,21 +73,10 @@ pub(super) fn rule(
         let name = name_of(value, "rule", findings)?;
         unique(names, &name, value.span(), "rule", findings).then_some(name)
     });
-    let hosts = match table.required("host", findings) {
-        Some(value) => hosts(value, findings),
-        None => Vec::new(),
-    };
-    let ports = match table.get("port") {
-        None => DEFAULT_PORTS.map(|port| PortRange { first: port, last: port }).to_vec(),
-        Some(value) => ports(value, findings),
-    };
+    let Place { hosts, ports, paths } = place(&table, findings);
     let methods = match table.get("method") {
         None => Method::ANY_MASK,
         Some(value) => methods(value, findings),
-    };
-    let paths = match table.get("path") {
-        None => Vec::new(),
-        Some(value) => paths(value, findings),
     };
     let private = match table.get("private") {
         Some(value) if effect == Effect::Allow => boolean(value, "private", findings)?,
@@ -66,8 +88,14 @@ pub(super) fn rule(
         }
         _ => false,
     };
-    for key in ["method", "path"] {
-        if pass && let Some(value) = table.get(key) {
+    let conditions = conditions(&table, findings);
+    if pass {
+        let reads = |key: &str| match key {
+            "when" => conditions.when.as_ref().is_some_and(|when| !when.is_about_destination_only()),
+            _ => true,
+        };
+        for key in REQUEST_KEYS.iter().filter(|key| reads(key)) {
+            let Some(value) = table.get(key) else { continue };
             findings.add_help(
                 value.span(),
                 format!("`tls = \"pass\"` leaves the request unread, so its {key} cannot be matched"),
@@ -75,89 +103,8 @@ pub(super) fn rule(
             );
         }
     }
-    Some(Rule { name: name?, effect, hosts, ports, methods, paths, private, pass, line })
-}
-
-fn hosts(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<HostEntry> {
-    let mut out = Vec::new();
-    for (text, span) in string_list(value, "host", findings) {
-        match host(&text) {
-            Ok(entry) => out.push(entry),
-            Err((message, help)) => match help {
-                Some(help) => findings.add_help(span, message, help),
-                None => findings.add(span, message),
-            },
-        }
-    }
-    out
-}
-
-/// A host entry, or what is wrong with it and what to do.
-fn host(text: &str) -> Result<HostEntry, (String, Option<String>)> {
-    let shown = shorten(text);
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let bare = rest.split(['/', ':']).next().unwrap_or(rest);
-        let message = format!("`{shown}` is a URL, not a host");
-        return Err((
-            message,
-            Some(format!("write `host = \"{}\"`; `{}` is no part of it", shorten(bare), shorten(scheme))),
-        ));
-    }
-    if text.contains('/') {
-        return match text.parse() {
-            Ok(network) => Ok(HostEntry::Network(network)),
-            Err(NetworkError::HostBits { network, .. }) => Err((
-                format!("`{shown}` has bits set behind its prefix"),
-                Some(format!(
-                    "write `{network}` for the network, or the address without `/` for the address"
-                )),
-            )),
-            Err(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) && !text.contains(':') => Err((
-                format!("`{shown}` holds a path, which is no part of the host"),
-                Some("put the path in `path = [\"/…\"]`".to_owned()),
-            )),
-            Err(error) => Err((format!("`{shown}` is no network: {error}"), None)),
-        };
-    }
-    HostPattern::parse(text).map(HostEntry::Pattern).map_err(|error| {
-        let port = text.rsplit_once(':').and_then(|(host, port)| Some((host, port_number(port)?)));
-        let help = match port {
-            Some((host, port)) if !host.contains(':') => {
-                Some(format!("put the port in `port = {port}`, and write `host = \"{}\"`", shorten(host)))
-            }
-            _ => None,
-        };
-        (format!("`{shown}` is no host: {error}"), help)
-    })
-}
-
-fn ports(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<PortRange> {
-    let mut out = Vec::new();
-    for entry in list(value, "port", findings) {
-        match port(entry.get_ref()) {
-            Some(range) => out.push(range),
-            None => findings.add_help(
-                entry.span(),
-                "this is no port",
-                "write a number from 1 to 65535, a range as in \"8000-8999\" (low-high), or \"any\"",
-            ),
-        }
-    }
-    out
-}
-
-fn port(value: &DeValue<'_>) -> Option<PortRange> {
-    if let Some(number) = value.as_integer() {
-        let port = if number.radix() == 10 { port_number(number.as_str())? } else { return None };
-        return Some(PortRange { first: port, last: port });
-    }
-    let text = value.as_str()?;
-    if text == "any" {
-        return Some(PortRange::ANY);
-    }
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let range = PortRange { first: port_number(first.trim())?, last: port_number(last.trim())? };
-    (range.first <= range.last).then_some(range)
+    let conditions = (!conditions.is_empty()).then(|| Box::new(conditions));
+    Some(Rule { name: name?, effect, hosts, ports, methods, paths, private, pass, conditions, line })
 }
 
 fn methods(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> u16 {
@@ -170,15 +117,4 @@ fn methods(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> u16 {
         };
     }
     mask
-}
-
-fn paths(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<PathGlob> {
-    let mut out = Vec::new();
-    for (text, span) in string_list(value, "path", findings) {
-        match PathGlob::parse(&text) {
-            Ok(glob) => out.push(glob),
-            Err(error) => findings.add(span, format!("`{}` is no path: {error}", shorten(&text))),
-        }
-    }
-    out
 }

@@ -40,8 +40,18 @@ impl<'d, 't> Table<'d, 't> {
         Self { table, span, what }
     }
 
+    /// Its keys as written, with their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'d str, &'d Spanned<DeValue<'t>>)> {
+        self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), value))
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'t>>> {
         self.table.get(key)
+    }
+
+    /// Where the value of a key stands; where the table does, if it has none.
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        self.get(key).map_or_else(|| self.span.clone(), Spanned::span)
     }
 
     /// The value of a key that must be there.
@@ -68,6 +78,14 @@ fn example(key: &str) -> &'static str {
         "host" => "\"api.github.com\"",
         "prefix" => "\"/openai\"",
         "to" => "\"https://api.openai.com\"",
+        "api" => "\"openai\"",
+        "type" => "\"bearer\"",
+        "from" => "{ file = \"/run/secrets/a-name\" }",
+        "header" => "\"x-api-key\"",
+        "region" => "\"us-east-1\"",
+        "service" => "\"bedrock\"",
+        "token_url" => "\"https://login.example.com/token\"",
+        "client_id" => "\"a-client\"",
         _ => "\"a-name\"",
     }
 }

@@ -132,6 +132,9 @@ impl Body for ObservedAnswer {
                         Ok(data) => this.pass(data),
                         Err(frame) => {
                             this.trailers = frame.into_trailers().ok();
+                            if let (Some(trailers), Some(reading)) = (&mut this.trailers, &this.reading) {
+                                reading.cover(trailers);
+                            }
                             this.complete().map(|rest| Some(rest).filter(|rest| !rest.is_empty()))
                         }
                     };

@@ -11,7 +11,7 @@ use creto_credentials::{Injection, Injector, Scrubber};
 use creto_mcp::{AnswerFilter, AnswerKind, AnswerLimits, AnswerProblem};
 use creto_metering::{Encoding, Framing, Scanner, Shape, UsageChunkStripper};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
     SEC_WEBSOCKET_EXTENSIONS,
 };
 use http::{HeaderMap, Response, StatusCode};
@@ -44,6 +44,7 @@ pub(crate) struct AnswerPlan {
     pub(crate) secret: Option<Injection>,
 }
 
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
 impl AnswerPlan {
@@ -56,6 +57,12 @@ impl AnswerPlan {
     pub(crate) fn ask(&self, headers: &mut HeaderMap) {
         if self.needs_plain() || self.strip_usage {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if self.secret.is_some() {
+            // Parts of an answer, or compressed messages, could bring an echoed secret in pieces that nobody covers.
+            for name in [&RANGE, &IF_RANGE, &GRPC_ACCEPT_ENCODING] {
+                headers.remove(name);
+            }
         }
         if self.shape.is_some() || self.secret.is_some() {
             // Compressed WebSocket messages would be read by nobody between the two ends.
@@ -171,6 +178,13 @@ impl Reading {
             None => data,
         };
         self.read(data)
+    }
+
+    /// Covers secrets in trailers, which are headers that come last.
+    pub(crate) fn cover(&self, trailers: &mut HeaderMap) {
+        if let Some(scrubber) = &self.scrubber {
+            scrubber.scrub_headers(trailers);
+        }
     }
 
     /// Whether bytes are held back because a secret could begin with them.
