@@ -1,9 +1,7 @@
 //! Calls between their API form and the one that is kept.
 
 use creto_proto::v1::{self, CallBegun, CallEnded, CallEntry, CallFilter, CallRecord, Outcome, Verdict};
-use creto_store::{
-    Begun, CallPosition, CallSelection, Ended, KeptCall, Meaning, ReportEntry, TokenUsage,
-};
+use creto_store::{Begun, CallPosition, CallSelection, Ended, KeptCall, Meaning, ReportEntry, TokenUsage};
 
 use crate::CallsError;
 

@@ -15,7 +15,8 @@ pub use secrets::*;
 
 use crate::{
     Begun, CallPosition, CallSelection, Ended, KeptAgent, KeptDelegation, KeptEnrollmentToken, KeptLink,
-    KeptOperatorToken, KeptPolicy, KeptState, Meaning, NewSidecar, ReportEntry, ReportOutcome, Store, StoreError, TokenUsage,
+    KeptOperatorToken, KeptPolicy, KeptState, Meaning, NewSidecar, ReportEntry, ReportOutcome, Store,
+    StoreError, TokenUsage,
 };
 
 const MANY: u64 = 1000;

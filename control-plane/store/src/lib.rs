@@ -20,7 +20,10 @@ mod sidecars;
 mod sqlite;
 mod tokens;
 
-pub use calls::{Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry, ReportOutcome, TokenUsage};
+pub use calls::{
+    Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry,
+    ReportOutcome, TokenUsage,
+};
 pub use delegations::{DelegationStore, KeptDelegation, KeptLink};
 pub use enrollment::{EnrollmentStore, KeptEnrollmentToken, NewSidecar};
 pub use error::StoreError;

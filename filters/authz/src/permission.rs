@@ -161,7 +161,16 @@ mod tests {
 
     fn call<'a>(method: &'a str, host: &'a str, path: &'a str) -> Call<'a> {
         let kind = if method.is_empty() { Kind::Opaque } else { Kind::Http };
-        Call { capture: Capture::Connect, kind, scheme: Scheme::Https, method, host, port: 443, path, details: Details::default() }
+        Call {
+            capture: Capture::Connect,
+            kind,
+            scheme: Scheme::Https,
+            method,
+            host,
+            port: 443,
+            path,
+            details: Details::default(),
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! What the bodies of model calls say, and which are refused.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_call::{ModelCall, RefusalCode};

@@ -1,4 +1,5 @@
 //! Which endpoint a head means: every provider and way, and what only looks like one.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_call::{Dialect, ModelApi, ModelCall, ModelOperation, RefusalCode};

@@ -1,4 +1,5 @@
 //! Messages to MCP servers and other agents, named by policy or not.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_call::{A2aCall, McpCall, RefusalCode};

@@ -1,4 +1,5 @@
 //! Reading a large body takes no memory of its size, and hostile ones no time beyond it.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! What holds for every body.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use creto_call::{ModelApi, ModelCall, ModelOperation};

@@ -1,4 +1,5 @@
 //! Looking for placeholders takes no memory where there are none.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 use std::alloc::System;

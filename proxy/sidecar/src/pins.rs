@@ -31,7 +31,8 @@ impl ToolPins {
         let pins = servers
             .filter(|server| !server.pins().is_empty())
             .map(|server| {
-                let pins = server.pins().iter().map(|(tool, hash)| (tool.clone(), ToolPin::from_bytes(*hash)));
+                let pins =
+                    server.pins().iter().map(|(tool, hash)| (tool.clone(), ToolPin::from_bytes(*hash)));
                 (server.name().to_owned(), pins.collect())
             })
             .collect::<BTreeMap<_, BTreeMap<_, _>>>();
@@ -48,7 +49,11 @@ impl ToolPins {
                 true
             }
             PinVerdict::NoRoom => {
-                tracing::warn!(server, tool = tool.name(), "a tool is hidden: there is no room for another pin");
+                tracing::warn!(
+                    server,
+                    tool = tool.name(),
+                    "a tool is hidden: there is no room for another pin"
+                );
                 false
             }
             PinVerdict::Changed { was, is } if changed == ToolsChanged::Allow => {

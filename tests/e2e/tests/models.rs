@@ -76,9 +76,7 @@ fn endpoints() -> Vec<Endpoint> {
             {"role": "system", "content": "Be kind and brief to everyone."},
             {"role": "user", "content": "Name three rivers of Europe."}]})
     };
-    let input = |model: &str, stream: bool| {
-        json!({"model": model, "stream": stream, "instructions": "Be kind.", "input": "Name three rivers."})
-    };
+    let input = |model: &str, stream: bool| json!({"model": model, "stream": stream, "instructions": "Be kind.", "input": "Name three rivers."});
     let anthropic = |stream: bool| {
         json!({"model": "claude-sonnet-4-5", "stream": stream, "max_tokens": 100,
             "system": [{"type": "text", "text": "Be kind and brief.", "cache_control": {"type": "ephemeral"}}],
@@ -220,9 +218,14 @@ async fn a_stream_says_what_it_used_to_us_and_looks_to_the_agent_as_it_asked() {
     assert!(unasked.text().ends_with("data: [DONE]\n\n"), "{}", unasked.text());
     let sent = scene.provider.last_call();
     assert_eq!(sent.json()["stream_options"]["include_usage"], true, "the provider was asked");
-    let asked = scene.agent.go(scene.trip("/v1/chat/completions", &body(json!({"include_usage": true})))).await;
+    let asked =
+        scene.agent.go(scene.trip("/v1/chat/completions", &body(json!({"include_usage": true})))).await;
     assert!(last_chunk(&asked), "{}", asked.text());
-    assert_eq!(scene.provider.last_call().body, body(json!({"include_usage": true})).to_string(), "untouched");
+    assert_eq!(
+        scene.provider.last_call().body,
+        body(json!({"include_usage": true})).to_string(),
+        "untouched"
+    );
     for after in 0..2 {
         let record = scene.recorded("/v1/chat/completions", after).await;
         let usage = record.ended.unwrap().usage.unwrap();

@@ -31,7 +31,8 @@ impl Scene {
             .handle("/token", |request| async move {
                 let form = String::from_utf8(request.body().to_vec()).unwrap();
                 let right = form.contains("grant_type=refresh_token") && form.contains(SECRET);
-                let answer = br#"{"access_token":"at-0123456789abcdef","token_type":"bearer","expires_in":3600}"#;
+                let answer =
+                    br#"{"access_token":"at-0123456789abcdef","token_type":"bearer","expires_in":3600}"#;
                 let answer = if right { &answer[..] } else { br#"{"error":"invalid_grant"}"# };
                 let status = if right { 200 } else { 400 };
                 Response::builder().status(status).body(Bytes::from_static(answer)).unwrap()
@@ -46,9 +47,8 @@ impl Scene {
         let agent = plane.agent("caller").await;
         plane.delegate(&agent, &["*:*"]).await;
         let ports = [upstream.port(), other.port(), plain.port()];
-        let credential = credential
-            .replace("{file}", file.to_str().unwrap())
-            .replace("{token}", &upstream.url("/token"));
+        let credential =
+            credential.replace("{file}", file.to_str().unwrap()).replace("{token}", &upstream.url("/token"));
         let policy = format!(
             "version = 1\nname = \"p\"\n[[allow]]\nname = \"all\"\nhost = \"localhost\"\nport = {ports:?}\nprivate = true\n\
              [[credential]]\nname = \"api\"\nhost = \"localhost\"\nport = [{}, {}]\npath = \"/api/**\"\n{credential}",
@@ -71,7 +71,11 @@ impl Scene {
     }
 
     fn saw(&self, header: &str) -> String {
-        self.upstream.requests().last().and_then(|seen| seen.header(header).map(str::to_owned)).unwrap_or_default()
+        self.upstream
+            .requests()
+            .last()
+            .and_then(|seen| seen.header(header).map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
@@ -162,7 +166,8 @@ async fn a_rotated_file_is_used_and_a_missing_one_refuses_without_words_about_it
 
 #[tokio::test]
 async fn a_secret_of_the_control_plane_reaches_the_upstream_and_no_disk_of_the_sidecar() {
-    let scene = Scene::set("type = \"header\"\nheader = \"x-api-key\"\nfrom = { secret = \"tickets\" }\n").await;
+    let scene =
+        Scene::set("type = \"header\"\nheader = \"x-api-key\"\nfrom = { secret = \"tickets\" }\n").await;
     let refused = scene.get("/api/echo", &[]).await;
     assert_eq!((refused.status, refused.header("creto-refused").as_str()), (503, "credential_unavailable"));
     scene.plane.put_secret("tickets", SECRET.as_bytes()).await;

@@ -20,7 +20,8 @@ impl Scene {
     async fn set(flags: &[&str]) -> Self {
         let upstream = Upstream::builder()
             .handle("/v1/", |request| async move {
-                let answer = br#"{"model":"gpt-5","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
+                let answer =
+                    br#"{"model":"gpt-5","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
                 Response::builder()
                     .header("content-type", "application/json")
                     .header("x-body", hex::encode(Sha256::digest(request.body())))
@@ -135,13 +136,21 @@ async fn a_body_with_two_readings_does_not_leave() {
 #[tokio::test]
 async fn a_name_that_looks_like_an_allowed_model_is_refused() {
     let scene = Scene::set(&[]).await;
-    for name in ["gpt-5 ", " gpt-5", "gpt\u{2010}5", "\u{0261}pt-5", "gpt-5\u{200b}", "gpt-5\\n", "gpt-\\u0665"] {
+    for name in
+        ["gpt-5 ", " gpt-5", "gpt\u{2010}5", "\u{0261}pt-5", "gpt-5\u{200b}", "gpt-5\\n", "gpt-\\u0665"]
+    {
         let answer = scene.ask(format!(r#"{{"model":"{name}"}}"#)).await;
-        assert_eq!((answer.status, answer.header("creto-refused").as_str()), (400, "model_unclear"), "{name:?}");
+        assert_eq!(
+            (answer.status, answer.header("creto-refused").as_str()),
+            (400, "model_unclear"),
+            "{name:?}"
+        );
     }
     let answer = scene.ask(r#"{"model":5}"#).await;
     assert_eq!((answer.status, answer.header("creto-refused").as_str()), (400, "model_unclear"));
-    for (name, code) in [("gpt-4", "no_rule_allows"), ("GPT-5", "no_rule_allows"), ("xgpt-5", "no_rule_allows")] {
+    for (name, code) in
+        [("gpt-4", "no_rule_allows"), ("GPT-5", "no_rule_allows"), ("xgpt-5", "no_rule_allows")]
+    {
         let answer = scene.ask(format!(r#"{{"model":"{name}"}}"#)).await;
         assert_eq!((answer.status, answer.header("creto-refused").as_str()), (403, code), "{name:?}");
     }
@@ -154,7 +163,11 @@ async fn an_encoded_body_is_not_decided_on() {
     for coding in ["gzip", "br", "identity, gzip", "x-unknown"] {
         let headers = [("content-encoding", coding)];
         let answer = scene.post("/v1/chat/completions", r#"{"model":"gpt-5"}"#, &headers).await;
-        assert_eq!((answer.status, answer.header("creto-refused").as_str()), (415, "body_encoded"), "{coding}");
+        assert_eq!(
+            (answer.status, answer.header("creto-refused").as_str()),
+            (415, "body_encoded"),
+            "{coding}"
+        );
     }
     assert_eq!(scene.reached(), 0);
 }

@@ -245,7 +245,9 @@ fn from(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Sec
         let message = match key {
             "file" => "a file is named by its absolute path",
             "env" => "a variable's name is letters, digits and `_`, and is written without `$`",
-            _ => "a secret's name is 1 to 63 of a-z, 0-9, `-`, `_` and `.`, with a letter or digit at both ends",
+            _ => {
+                "a secret's name is 1 to 63 of a-z, 0-9, `-`, `_` and `.`, with a letter or digit at both ends"
+            }
         };
         findings.add_help(value.span(), message, FROM_HELP);
         return None;

@@ -1,4 +1,5 @@
 //! Credentials, as the sidecar uses them.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
 mod inject;

@@ -45,7 +45,16 @@ impl Entrance {
             Self::Redirected { port } => (Capture::Transparent, Scheme::Http, "", *port),
         };
         let method = request.method().as_str();
-        Call { capture, kind, scheme, method, host, port, path: request.uri().path(), details: Details::default() }
+        Call {
+            capture,
+            kind,
+            scheme,
+            method,
+            host,
+            port,
+            path: request.uri().path(),
+            details: Details::default(),
+        }
     }
 }
 

@@ -108,9 +108,7 @@ fn meaning(meanings: &[Meaning<'_>], out: &mut Writer<'_>) {
                 let subject = call.tool.as_deref().or(call.prompt.as_deref()).or(call.resource.as_deref());
                 ("mcp", call.server.as_str(), call.method.as_str(), subject)
             }
-            Meaning::A2a(call) => {
-                ("a2a", call.agent.as_str(), call.method.as_str(), call.skill.as_deref())
-            }
+            Meaning::A2a(call) => ("a2a", call.agent.as_str(), call.method.as_str(), call.skill.as_deref()),
         };
         if at == 0 {
             out.text(1, protocol);

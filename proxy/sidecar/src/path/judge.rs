@@ -109,14 +109,8 @@ fn decide<'e>(
 
 /// What was asked, for the agent to recognise.
 fn described(call: &Call<'_>, meanings: &[Meaning<'_>]) -> String {
-    let mut text = format!(
-        "{} {}://{}:{}{:.256}",
-        call.method,
-        call.scheme.as_str(),
-        call.host,
-        call.port,
-        call.path
-    );
+    let mut text =
+        format!("{} {}://{}:{}{:.256}", call.method, call.scheme.as_str(), call.host, call.port, call.path);
     for meaning in meanings.iter().take(8) {
         let (what, subject) = match meaning {
             Meaning::Plain => continue,

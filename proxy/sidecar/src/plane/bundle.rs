@@ -79,7 +79,12 @@ impl BundleReader {
         let bytes = hex::decode(&identity.bundle_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()).ok_or(BundleError::Key)?;
         let chain_key = ChainKey::from_bytes(&secrets.chain_key, identity.chain_key_id);
-        Ok(Self { sidecar_id: identity.sidecar_id.clone(), key, verifier: ChainVerifier::new(chain_key), no_placeholders: Arc::new(Placeholders::new([])?) })
+        Ok(Self {
+            sidecar_id: identity.sidecar_id.clone(),
+            key,
+            verifier: ChainVerifier::new(chain_key),
+            no_placeholders: Arc::new(Placeholders::new([])?),
+        })
     }
 
     /// The last good bundle on disk, or one that refuses everything.

@@ -198,10 +198,7 @@ impl Lease {
         self.sender.is_http2()
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, SendError> {
         self.sender.send(request).await
     }
 

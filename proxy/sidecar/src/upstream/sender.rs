@@ -78,10 +78,7 @@ impl Sender {
     }
 
     /// Sends, and waits for the head of the answer.
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, SendError> {
         let sent = match self {
             Self::Http1(sender) => sender.try_send_request(request).await,
             Self::Http2(sender) => sender.try_send_request(request).await,

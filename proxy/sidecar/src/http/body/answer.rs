@@ -42,8 +42,16 @@ impl ObservedAnswer {
         idle: Duration,
         reading: Option<Box<Reading>>,
     ) -> Self {
-        let mut body =
-            Self { inner, record, lease, silence: Silence::new(idle), reading, trailers: None, ended: false, pause: None };
+        let mut body = Self {
+            inner,
+            record,
+            lease,
+            silence: Silence::new(idle),
+            reading,
+            trailers: None,
+            ended: false,
+            pause: None,
+        };
         if body.inner.is_end_stream() {
             // Nothing came, so nothing is left to hand on either.
             let _ = body.complete();

@@ -11,8 +11,8 @@ use creto_credentials::{Injection, Injector, Scrubber};
 use creto_mcp::{AnswerFilter, AnswerKind, AnswerLimits, AnswerProblem};
 use creto_metering::{Encoding, Framing, Scanner, Shape, UsageChunkStripper};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
-    SEC_WEBSOCKET_EXTENSIONS,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE,
+    RANGE, SEC_WEBSOCKET_EXTENSIONS,
 };
 use http::{HeaderMap, Response, StatusCode};
 
