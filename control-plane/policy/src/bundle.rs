@@ -61,7 +61,9 @@ pub(crate) async fn draft(
     Ok(Draft { bundle, last, chain_ends_s })
 }
 
-fn facts(agent: &KeptAgent) -> AgentFacts {
+/// What selectors ask of an agent.
+#[must_use]
+pub fn facts(agent: &KeptAgent) -> AgentFacts {
     use creto_proto::v1;
     AgentFacts {
         name: agent.name.clone(),

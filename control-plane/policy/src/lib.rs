@@ -14,7 +14,7 @@ mod session;
 mod signer;
 mod sync;
 
-pub use bundle::BUNDLE_SCHEMA;
+pub use bundle::{BUNDLE_SCHEMA, facts};
 pub use changes::Changes;
 pub use connections::DEFAULT_MAX_STREAMS;
 pub use documents::{MAX_NAMESPACE_BYTES, MAX_POLICIES, MAX_POLICY_BYTES, PolicyDocuments};

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use creto_policy::{AgentFacts, Document, SecretFrom, Selector, Tier, Trust};
-use creto_proto::v1;
+use creto_policy::{Document, SecretFrom, Selector};
+use creto_policy_store::facts;
 use creto_secrets::NamedBy;
 use creto_store::{KeptAgent, KeptPolicy, Store, StoreError};
 use parking_lot::Mutex;
@@ -103,21 +103,4 @@ fn named_in(kept: &KeptPolicy) -> Option<Named> {
         })
         .collect();
     (!secrets.is_empty()).then(|| Named { selector: document.selector().clone(), secrets })
-}
-
-fn facts(agent: &KeptAgent) -> AgentFacts {
-    AgentFacts {
-        name: agent.name.clone(),
-        tier: match v1::Tier::try_from(agent.tier) {
-            Ok(v1::Tier::Premium) => Tier::Premium,
-            Ok(v1::Tier::Standard) => Tier::Standard,
-            _ => Tier::Basic,
-        },
-        trust: match v1::TrustLevel::try_from(agent.trust_level) {
-            Ok(v1::TrustLevel::Trusted) => Trust::Trusted,
-            Ok(v1::TrustLevel::Suspended) => Trust::Suspended,
-            _ => Trust::Untrusted,
-        },
-        labels: agent.labels.clone(),
-    }
 }

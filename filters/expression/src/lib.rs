@@ -97,7 +97,7 @@ mod plan;
 mod problem;
 mod program;
 mod schema;
-mod spelling;
+pub mod spelling;
 mod syntax;
 mod time;
 mod value;

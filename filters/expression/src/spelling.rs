@@ -1,7 +1,8 @@
 //! Guessing what was meant by a misspelt word.
 
 /// The known word nearest to what was written, if one is near enough to be meant.
-pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let limit = 1 + written.chars().count() / 4;
     known
         .iter()

@@ -38,6 +38,39 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Names of the kinds, as metrics and records have them, in the order of [`Usage::counts`].
+    pub const KINDS: [&'static str; 11] = [
+        "input",
+        "cached_input",
+        "cache_write",
+        "cache_write_1h",
+        "output",
+        "reasoning",
+        "audio_input",
+        "audio_output",
+        "image_input",
+        "images",
+        "server_tool_calls",
+    ];
+
+    /// The count of each kind.
+    #[must_use]
+    pub fn counts(&self) -> [u64; Self::KINDS.len()] {
+        [
+            self.input,
+            self.cached_input,
+            self.cache_write,
+            self.cache_write_1h,
+            self.output,
+            self.reasoning,
+            self.audio_input,
+            self.audio_output,
+            self.image_input,
+            self.images,
+            self.server_tool_calls,
+        ]
+    }
+
     /// Every token the model read, cached or not.
     #[must_use]
     pub fn input_total(&self) -> u64 {

@@ -31,7 +31,6 @@ mod rule;
 mod selector;
 mod services;
 mod set;
-mod spelling;
 mod text_glob;
 mod truth;
 mod when;

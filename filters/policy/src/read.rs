@@ -11,6 +11,7 @@ mod values;
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use creto_call::{NormalHost, Scheme};
+use creto_expression::spelling::nearest;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -19,7 +20,7 @@ use toml::{
 use self::values::{Table, string, string_list};
 use crate::{
     Document, MAX_DOCUMENT_BYTES, MAX_EXPRESSIONS, MAX_LIST, MAX_ROUTES, MAX_RULES, MAX_SERVICES, Mode,
-    Problems, Route, Selector, Tier, Trust, problem::Findings, spelling::nearest, text_glob::TextGlob,
+    Problems, Route, Selector, Tier, Trust, problem::Findings, text_glob::TextGlob,
 };
 
 /// Longest name of a policy, rule, route or agent.

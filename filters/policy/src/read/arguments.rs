@@ -89,7 +89,7 @@ fn test(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) ->
             if let Some((inner, _)) = table.iter().next()
                 && !TEST_KEYS.contains(&inner.get_ref().as_ref())
                 && table.len() == 1
-                && crate::spelling::nearest(inner.get_ref(), TEST_KEYS).is_none()
+                && creto_expression::spelling::nearest(inner.get_ref(), TEST_KEYS).is_none()
             {
                 let (key, inner) = (shorten(key), shorten(inner.get_ref()));
                 findings.add_help(

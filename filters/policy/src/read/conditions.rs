@@ -1,5 +1,6 @@
 //! Reading what a rule asks beyond destination, method and path.
 
+use creto_expression::spelling::nearest;
 use toml::{Spanned, de::DeValue};
 
 use super::{
@@ -7,10 +8,7 @@ use super::{
     checked_name, shorten,
     values::{Table, string, string_list},
 };
-use crate::{
-    MAX_TEXT_GLOB, conditions::Conditions, problem::Findings, spelling::nearest, text_glob::TextGlob,
-    when::When,
-};
+use crate::{MAX_TEXT_GLOB, conditions::Conditions, problem::Findings, text_glob::TextGlob, when::When};
 
 /// The keys of a rule that need the request to be read.
 pub(super) const REQUEST_KEYS: &[&str] = &[

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use creto_expression::spelling::nearest;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use super::shorten;
-use crate::{MAX_LIST, problem::Findings, spelling::nearest};
+use crate::{MAX_LIST, problem::Findings};
 
 /// A table whose keys are all known.
 pub(super) struct Table<'d, 't> {

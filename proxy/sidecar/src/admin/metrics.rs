@@ -98,6 +98,8 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{labels} {value}");
             }
         };
+        let tokens = self.tokens.by_kind();
+        let tokens: Vec<_> = tokens.iter().map(|(labels, value)| (labels.as_str(), *value)).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
         family(
             "creto_calls_total",
@@ -166,7 +168,7 @@ impl Metrics {
             "creto_model_tokens_total",
             "counter",
             "Tokens of model calls; the types are disjoint.",
-            &self.tokens.by_kind(),
+            &tokens,
         );
         family(
             "creto_model_calls_total",

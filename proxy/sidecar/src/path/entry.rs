@@ -130,25 +130,12 @@ fn meaning(meanings: &[Meaning<'_>], out: &mut Writer<'_>) {
     out.text(3, cut(&operations, OPERATION));
 }
 
-/// `Usage`.
+/// `Usage`: its fields stand in the order of the kinds.
 fn usage(usage: &Usage, out: &mut Writer<'_>) {
-    let kinds = [
-        usage.input,
-        usage.cached_input,
-        usage.cache_write,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-        usage.audio_input,
-        usage.audio_output,
-        usage.image_input,
-        usage.images,
-        usage.server_tool_calls,
-        u64::from(usage.estimated),
-    ];
-    for (tag, count) in (1..).zip(kinds) {
+    for (tag, count) in (1..).zip(usage.counts()) {
         out.number(tag, count);
     }
+    out.number(12, u64::from(usage.estimated));
 }
 
 /// Puts the key and length of the `oneof` field in front of what was written.
