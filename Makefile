@@ -9,7 +9,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAMS := -p creto-cli -p creto-proxy -p creto-control-plane
 
-.PHONY: help run test bench lint format setup
+.PHONY: help run test bench fuzz lint format setup
 
 help: ## Lists the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,10 @@ bench: ## Prints the tables of measurements; ONLY=<group> for one group
 	@deploy/setup.sh bench
 	cargo build --release --workspace --bins
 	cargo run --release -p creto-benches -- $(ONLY)
+
+fuzz: ## Gives hostile bytes to every parser, FUZZ_SECONDS=60 each; ONLY=<target> for one
+	@deploy/setup.sh run
+	@FUZZ_DIR="$(TARGET)/fuzz" tests/fuzz/run.sh $(ONLY)
 
 lint: ## Formatting, clippy, dependency rules
 	@deploy/setup.sh lint

@@ -29,6 +29,12 @@ impl Installation {
         self.folder.join("venv/bin/python")
     }
 
+    /// Python of the virtual environment that LiteLLM has for itself.
+    #[must_use]
+    pub fn litellm_python(&self) -> PathBuf {
+        self.folder.join("venv-litellm/bin/python")
+    }
+
     /// The generated gRPC stubs.
     #[must_use]
     pub fn stubs(&self) -> PathBuf {

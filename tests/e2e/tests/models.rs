@@ -6,7 +6,10 @@ use creto_proto::v1;
 use creto_test_support::{
     Answer, FakeProvider, HttpAgent, Plane, Sidecar, Tokens, Trip, Upstream, Way, eventually,
 };
+use futures::{SinkExt as _, StreamExt as _};
 use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 /// All five APIs on one host, named in policy by their paths.
 struct Scene {
@@ -14,7 +17,7 @@ struct Scene {
     upstream: Upstream,
     agent: HttpAgent,
     plane: Plane,
-    _sidecar: Sidecar,
+    sidecar: Sidecar,
 }
 
 impl Scene {
@@ -29,12 +32,13 @@ impl Scene {
             "version = 1\nname = \"p\"\n[[provider]]\nname = \"fake\"\nhost = \"localhost\"\nport = {port}\napi = \"openai\"\n\
              [[allow]]\nname = \"models\"\nhost = \"localhost\"\nport = {port}\nprivate = true\n\
              model = [\"gpt-*\", \"o3*\", \"claude-*\", \"gemini-*\", \"text-*\", \"*anthropic.*\", \"amazon.*\", \"prod\"]\n\
-             [[deny]]\nname = \"not-mini\"\nhost = \"*\"\nport = \"any\"\nmodel = \"*-mini\"\n"
+             [[deny]]\nname = \"not-mini\"\nhost = \"*\"\nport = \"any\"\nmodel = \"*-mini\"\n\
+             [[route]]\nname = \"fake\"\nprefix = \"/fake\"\nto = \"https://localhost:{port}\"\n"
         );
         plane.apply_policy(&policy).await;
         let sidecar = plane.sidecar(&agent).trusts(&upstream).start().await;
         let agent = sidecar.http_agent();
-        Self { provider, upstream, agent, plane, _sidecar: sidecar }
+        Self { provider, upstream, agent, plane, sidecar }
     }
 
     fn trip(&self, path: &str, body: &serde_json::Value) -> Trip {
@@ -284,4 +288,41 @@ async fn an_error_of_the_provider_arrives_as_it_is_and_uses_nothing() {
     assert_eq!(answer.json()["error"]["type"], "tokens", "{}", answer.text());
     let record = scene.recorded("/v1/chat/completions", 0).await;
     assert_eq!(record.ended.unwrap().usage, None);
+}
+
+#[tokio::test]
+async fn a_realtime_session_is_metered_over_all_its_responses() {
+    let scene = Scene::set().await;
+    let connect = |model: &str| {
+        let url = format!("ws://{}/fake/v1/realtime?model={model}", scene.sidecar.address());
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", "Bearer sk-test".parse().unwrap());
+        request.headers_mut().insert("sec-websocket-extensions", "permessage-deflate".parse().unwrap());
+        request
+    };
+    let stream = TcpStream::connect(scene.sidecar.address()).await.unwrap();
+    let refused = tokio_tungstenite::client_async(connect("gpt-realtime-mini"), stream).await;
+    assert!(refused.unwrap_err().to_string().contains("403"));
+    let stream = TcpStream::connect(scene.sidecar.address()).await.unwrap();
+    let (mut socket, answer) = tokio_tungstenite::client_async(connect("gpt-realtime"), stream).await.unwrap();
+    assert!(!answer.headers().contains_key("sec-websocket-extensions"), "nobody could read compressed messages");
+    for text in ["one two", "three four five"] {
+        let item = json!({"type": "conversation.item.create", "item": {"type": "message", "role": "user",
+            "content": [{"type": "input_text", "text": text}]}});
+        socket.send(item.to_string().into()).await.unwrap();
+        socket.send(json!({"type": "response.create"}).to_string().into()).await.unwrap();
+        loop {
+            let message = socket.next().await.unwrap().unwrap().into_text().unwrap();
+            if message.contains("\"response.done\"") {
+                break;
+            }
+        }
+    }
+    socket.close(None).await.unwrap();
+    while socket.next().await.is_some_and(|message| message.is_ok()) {}
+    drop(socket);
+    let record = scene.recorded("/v1/realtime", 1).await;
+    let tokens = scene.provider.last_call().tokens.unwrap();
+    assert_eq!(record.begun.unwrap().meaning.unwrap().subjects, ["gpt-realtime"]);
+    assert_exact(&record.ended.unwrap().usage.unwrap(), &tokens, "two responses");
 }

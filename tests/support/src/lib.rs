@@ -26,6 +26,8 @@ mod detached;
 mod environment;
 mod hosts;
 mod http_agent;
+mod mcp_server;
+mod model_provider;
 mod netns;
 mod patience;
 mod plane;
@@ -41,6 +43,8 @@ pub use detached::{Detached, DetachedSidecar};
 pub use environment::{agent_environment, write_bundle};
 pub use hosts::{UPSTREAM_NAME, ensure_upstream_name};
 pub use http_agent::{Answer, HttpAgent, Trip, Way};
+pub use mcp_server::{FakeMcp, FakeMcpBuilder, McpExchange, McpKind};
+pub use model_provider::{Api, Conduct, Encoding, FakeProvider, SeenCall, Signature, Tokens};
 pub use netns::{SIDECAR_UID, TestNetwork};
 pub use patience::{PATIENCE, eventually, within};
 pub use plane::{NAMESPACE, Plane, PlaneBuilder};
@@ -48,8 +52,8 @@ pub use process::ServerProcess;
 pub use raw_upstream::{RawConnection, RawUpstream};
 pub use sidecar::{Sidecar, SidecarBuilder};
 pub use upstream::{
-    BufferedRequest, BufferedResponse, Protocols, RecordedRequest, Upstream, UpstreamBuilder, pattern,
-    pattern_sha256,
+    BoxError, BufferedRequest, BufferedResponse, Protocols, RecordedRequest, StreamedBody, StreamedResponse,
+    Upstream, UpstreamBuilder, pattern, pattern_sha256,
 };
 
 /// The gRPC service of the upstream, `creto.test.Echo`.

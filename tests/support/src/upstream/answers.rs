@@ -52,7 +52,7 @@ async fn routed(
     if let Some((_, handler)) = shared.handlers.iter().find(|(prefix, _)| path.starts_with(prefix.as_str())) {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else { return status(400) };
-        return handler(Request::from_parts(head, body.to_bytes())).await.map(full);
+        return handler(Request::from_parts(head, body.to_bytes())).await;
     }
     if path.starts_with("/creto.test.Echo/") {
         return grpc::answer(request).await;

@@ -30,8 +30,8 @@ mod answers;
 mod connection;
 mod grpc;
 mod record;
-mod stream_body;
-mod websocket;
+pub(crate) mod stream_body;
+pub(crate) mod websocket;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -45,7 +45,7 @@ use tokio::task::JoinHandle;
 use crate::authority::{TestAuthority, server_tls};
 pub use record::RecordedRequest;
 use record::Records;
-pub use stream_body::{pattern, pattern_sha256};
+pub use stream_body::{Body as StreamedBody, BoxError, pattern, pattern_sha256};
 
 /// Which HTTP versions the upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,10 @@ pub type BufferedRequest = http::Request<Bytes>;
 /// The answer of an added handler.
 pub type BufferedResponse = http::Response<Bytes>;
 
-type HandlerFuture = Pin<Box<dyn Future<Output = BufferedResponse> + Send>>;
+/// The answer of an added handler whose body is made as it is sent.
+pub type StreamedResponse = http::Response<stream_body::Body>;
+
+type HandlerFuture = Pin<Box<dyn Future<Output = StreamedResponse> + Send>>;
 type Handler = Arc<dyn Fn(BufferedRequest) -> HandlerFuture + Send + Sync>;
 
 /// What an upstream is to be, before it starts.
@@ -158,10 +161,24 @@ impl UpstreamBuilder {
 
     /// Answers every path that begins with `prefix` by a function instead.
     #[must_use]
-    pub fn handle<F, Fut>(mut self, prefix: &str, handler: F) -> Self
+    pub fn handle<F, Fut>(self, prefix: &str, handler: F) -> Self
     where
         F: Fn(BufferedRequest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = BufferedResponse> + Send + 'static,
+    {
+        self.handle_streamed(prefix, move |request| {
+            let answer = handler(request);
+            async move { answer.await.map(stream_body::full) }
+        })
+    }
+
+    /// As [`UpstreamBuilder::handle`], with a body that is made as it is sent. The request keeps its extensions, so
+    /// that a handler can take part in an upgrade.
+    #[must_use]
+    pub fn handle_streamed<F, Fut>(mut self, prefix: &str, handler: F) -> Self
+    where
+        F: Fn(BufferedRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = StreamedResponse> + Send + 'static,
     {
         self.handlers.push((prefix.to_owned(), Arc::new(move |request| Box::pin(handler(request)))));
         self

@@ -11,8 +11,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use sha2::{Digest, Sha256};
 
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub(super) type Body = UnsyncBoxBody<Bytes, BoxError>;
+/// Why a body broke off.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A body that is made as it is sent; an error in it breaks the connection (HTTP/1.1) or the stream (HTTP/2) off.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// A multiple of 251, so that every block begins the pattern anew.
 const BLOCK: usize = 251 * 256;
@@ -37,11 +39,13 @@ pub fn pattern_sha256(length: u64) -> String {
     hex::encode(digest.finalize())
 }
 
-pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
+/// A body that is there already.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
-pub(super) fn frames(frames: impl Stream<Item = Result<Frame<Bytes>, BoxError>> + Send + 'static) -> Body {
+/// A body of frames.
+pub(crate) fn frames(frames: impl Stream<Item = Result<Frame<Bytes>, BoxError>> + Send + 'static) -> Body {
     StreamBody::new(frames).boxed_unsync()
 }
 

@@ -1,8 +1,9 @@
-//! The WebSocket that echoes, RFC 6455.
+//! WebSockets, RFC 6455: the one that echoes, and those of added handlers.
 
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::WebSocketStream;
@@ -11,8 +12,27 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::stream_body::{Body, full};
 
+/// The socket of an upgraded connection.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
 /// Answers the upgrade and echoes text and binary messages until the client closes.
-pub(super) fn answer(mut request: Request<Incoming>) -> Response<Body> {
+pub(super) fn answer(request: Request<Incoming>) -> Response<Body> {
+    upgrade(request, |mut socket| async move {
+        while let Some(Ok(message)) = socket.next().await {
+            if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
+                break;
+            }
+        }
+        socket
+    })
+}
+
+/// Answers the upgrade; `talk` has the socket until it gives it back to be closed.
+pub(crate) fn upgrade<B, Talk, Done>(mut request: Request<B>, talk: Talk) -> Response<Body>
+where
+    Talk: FnOnce(Socket) -> Done + Send + 'static,
+    Done: Future<Output = Socket> + Send + 'static,
+{
     let mut response = Response::new(full(""));
     let Some(key) = request.headers().get("sec-websocket-key").cloned() else {
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
@@ -22,12 +42,8 @@ pub(super) fn answer(mut request: Request<Incoming>) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-        while let Some(Ok(message)) = socket.next().await {
-            if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
-                return;
-            }
-        }
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+        let mut socket = talk(socket).await;
         // Ends TLS in order, so that nobody takes the end for a truncation.
         socket.get_mut().shutdown().await.ok();
     });

@@ -142,3 +142,75 @@ fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    const DIALECTS: [Dialect; 7] = [
+        Dialect::Problem,
+        Dialect::Grpc,
+        Dialect::OpenAi,
+        Dialect::Anthropic,
+        Dialect::Google,
+        Dialect::Aws,
+        Dialect::JsonRpc,
+    ];
+
+    async fn read(response: Response<AnswerBody>) -> (u16, http::HeaderMap, String) {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status.as_u16(), parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_refusal_says_code_rule_and_next_step_in_every_form() {
+        for &code in RefusalCode::ALL {
+            let refused = Refused {
+                code,
+                policy: "p".into(),
+                rule: "r".into(),
+                detail: "100% \"wrong\"\nand more".into(),
+            };
+            for dialect in DIALECTS {
+                let (status, headers, mut text) =
+                    read(answer(&refused, &Voice::from(dialect), "s/1/2")).await;
+                assert_eq!(headers["creto-refused"], code.as_str());
+                assert_eq!(headers["creto-call-id"], "s/1/2");
+                if dialect == Dialect::Grpc {
+                    assert_eq!(status, 200, "gRPC says it in trailers");
+                    text = headers["grpc-message"].to_str().unwrap().replace("%25", "%");
+                } else {
+                    assert_eq!(status, code.status(), "{dialect:?}");
+                    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+                }
+                for part in [code.as_str(), code.next_step()] {
+                    let escaped = serde_json::to_string(part).unwrap();
+                    let found = text.contains(part) || text.contains(escaped.trim_matches('"'));
+                    // A code is in upper case where the form wants it so, and in its own beside it.
+                    assert!(found, "{dialect:?} {}: {text}", code.as_str());
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_json_rpc_request_is_answered_by_its_id_and_a_batch_by_all_of_them() {
+        let refused = Refused::of(RefusalCode::RuleDenies, "x");
+        let voice = |ids: &[&str], batch| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            Voice { dialect: Dialect::JsonRpc, asker: Some(Arc::new(Asker::of_a2a(&ids, batch))) }
+        };
+        let (status, _, text) = read(answer(&refused, &voice(&["\"a\\u0022b\""], false), "")).await;
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &json["id"], &json["error"]["code"]), (200, &"a\"b".into(), &403.into()));
+        let (_, _, text) = read(answer(&refused, &voice(&["1", "2"], true), "")).await;
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&json[0]["id"], &json[1]["id"]), (&1.into(), &2.into()));
+        let (status, _, text) = read(answer(&refused, &voice(&[], false), "")).await;
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &json["id"]), (403, &serde_json::Value::Null), "a notification has no id to answer");
+    }
+}

@@ -1,0 +1,9 @@
+//! Usage in answers of one JSON document, or one a line.
+#![no_main]
+#![forbid(unsafe_code)]
+
+use creto_fuzz::usage;
+use creto_metering::{Encoding, Framing};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| usage::check(input, &[Framing::Json, Framing::Lines], &[Encoding::Identity]));
