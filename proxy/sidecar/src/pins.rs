@@ -1,6 +1,9 @@
 //! Definitions of MCP tools, pinned when they are first seen; kept across restarts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use creto_mcp::{PinBook, PinVerdict, ToolDefinition, ToolPin};
 use creto_policy::{PolicySet, ToolsChanged};
@@ -8,11 +11,20 @@ use parking_lot::Mutex;
 
 use crate::state::{StateError, StateFolder};
 
+/// Changes within this are written together.
+const TOGETHER: Duration = Duration::from_millis(200);
+
 /// The pins of one sidecar.
 #[derive(Debug)]
 pub(crate) struct ToolPins {
     book: Mutex<PinBook>,
     state: StateFolder,
+    /// Tools came in that are not on disk yet.
+    new: AtomicBool,
+    /// Tools changed, and what they changed to is not on disk yet.
+    changed: AtomicBool,
+    /// Held while the file is written.
+    writing: Mutex<()>,
 }
 
 impl ToolPins {
@@ -22,7 +34,13 @@ impl ToolPins {
             None => PinBook::new(),
             Some(bytes) => PinBook::from_json(&bytes).map_err(|problem| state.damaged_pins(&problem))?,
         };
-        Ok(Self { book: Mutex::new(book), state })
+        Ok(Self {
+            book: Mutex::new(book),
+            state,
+            new: AtomicBool::new(false),
+            changed: AtomicBool::new(false),
+            writing: Mutex::new(()),
+        })
     }
 
     /// Takes over the pins that operators write in policies.
@@ -39,13 +57,14 @@ impl ToolPins {
         self.book.lock().set_operator_pins(pins);
     }
 
-    /// Takes note of a listed tool; false when it may not be shown.
-    pub(crate) fn may_show(&self, server: &str, tool: &ToolDefinition<'_>, changed: ToolsChanged) -> bool {
+    /// Takes note of a listed tool; false when it may not be shown. [`ToolPins::keep_new`] is to be called before
+    /// anything of the list is handed on.
+    pub(crate) fn may_show(self: &Arc<Self>, server: &str, tool: &ToolDefinition<'_>, changed: ToolsChanged) -> bool {
         let mut book = self.book.lock();
         match book.observe(server, tool) {
             PinVerdict::Same => true,
             PinVerdict::New => {
-                self.keep(&book);
+                self.new.store(true, Ordering::Relaxed);
                 true
             }
             PinVerdict::NoRoom => {
@@ -59,7 +78,7 @@ impl ToolPins {
             PinVerdict::Changed { was, is } if changed == ToolsChanged::Allow => {
                 tracing::info!(server, tool = tool.name(), %was, %is, "a tool changed; policy lets it");
                 book.accept(server, tool.name());
-                self.keep(&book);
+                self.keep_later();
                 true
             }
             PinVerdict::Changed { was, is } => {
@@ -70,7 +89,7 @@ impl ToolPins {
                     %is,
                     "a tool changed since it was first seen and is refused; review it, then pin the new hash in policy"
                 );
-                self.keep(&book);
+                self.keep_later();
                 false
             }
         }
@@ -95,9 +114,31 @@ impl ToolPins {
         }
     }
 
-    /// At once: a pin that a crash forgets would let the next definition in as the first.
-    fn keep(&self, book: &PinBook) {
-        if let Err(error) = self.state.keep_pins(&book.to_json()) {
+    /// At once, and once for a whole list: a pin that a crash forgets would let the next definition in as the first.
+    /// Calls wait for it, which the bounds of the book keep from happening often.
+    pub(crate) fn keep_new(&self) {
+        if self.new.swap(false, Ordering::Relaxed) {
+            self.keep();
+        }
+    }
+
+    /// Soon, and not by those who carry calls: a server can change its tools as often as it likes. Until then a crash
+    /// forgets what the tool changed to, not what it was pinned as.
+    fn keep_later(self: &Arc<Self>) {
+        if !self.changed.swap(true, Ordering::Relaxed) {
+            let pins = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                std::thread::sleep(TOGETHER);
+                pins.changed.store(false, Ordering::Relaxed);
+                pins.keep();
+            });
+        }
+    }
+
+    fn keep(&self) {
+        let _writing = self.writing.lock();
+        let json = self.book.lock().to_json();
+        if let Err(error) = self.state.keep_pins(&json) {
             tracing::error!(%error, "the pins of tools could not be kept on disk");
         }
     }

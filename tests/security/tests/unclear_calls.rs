@@ -222,12 +222,15 @@ async fn arguments_outside_the_rule_and_headers_that_say_something_else_are_refu
     }
     let twice = scene.call_tools(call(r#"{"repo":"acme/x","repo":"other/x"}"#), &[]).await;
     assert_eq!(twice.header("creto-refused"), "body_unclear");
+    assert_eq!((twice.status, &twice.json()["error"]["code"]), (400, &(-32700).into()));
     let long = scene.call_tools(call(&format!(r#"{{"repo":"acme/{}"}}"#, "x".repeat(2 << 20))), &[]).await;
     assert_eq!(long.header("creto-refused"), "body_too_large", "{}", long.text());
+    // Clients read no body of a 413: the id is known, so the error goes where they look.
+    assert_eq!((long.status, &long.json()["id"], &long.json()["error"]["code"]), (200, &1.into(), &413.into()));
     for headers in [("mcp-method", "tools/list"), ("mcp-name", "delete")] {
         let answer = scene.call_tools(call(r#"{"repo":"acme/x"}"#), &[headers]).await;
         assert_eq!((answer.status, answer.header("creto-refused").as_str()), (400, "header_mismatch"));
-        assert_eq!(answer.json()["error"]["code"], -32020);
+        assert_eq!((&answer.json()["id"], &answer.json()["error"]["code"]), (&1.into(), &(-32020).into()));
     }
     assert_eq!(scene.reached(), 0);
 }

@@ -18,6 +18,24 @@ const FIRST: usize = 64 * UNIT;
 /// Longest wait for room. It also ends the wait of bodies that grow and wait for each other.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// Most of a refused body that is read and let go, so that its sender gets to read the refusal, bytes.
+const DISCARDED: usize = 256 << 20;
+/// Longest time spent on that.
+const DISCARDING: Duration = Duration::from_secs(10);
+
+/// Reads on to the end of a body that nobody wants, within bounds: a connection that is closed under a sender takes the
+/// answer along.
+pub(crate) async fn discard(body: &mut Incoming) {
+    let mut left = DISCARDED;
+    let end = tokio::time::Instant::now() + DISCARDING;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout_at(end, body.frame()).await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
 /// Memory for the bodies that are held at once.
 #[derive(Debug)]
 pub(crate) struct BodyRoom {
@@ -47,6 +65,7 @@ impl BodyRoom {
     pub(crate) async fn read(&self, mut body: Incoming) -> Result<HeldBody, Refused> {
         let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > self.longest) {
+            discard(&mut body).await;
             return Err(self.too_large());
         }
         let mut held = announced.unwrap_or(FIRST).max(UNIT).next_multiple_of(UNIT);
@@ -73,6 +92,8 @@ impl BodyRoom {
             let Some(data) = frame.data_ref() else { continue };
             let length = bytes.len() + data.len();
             if length > self.longest {
+                drop((bytes, room));
+                discard(&mut body).await;
                 return Err(self.too_large());
             }
             if length > held {

@@ -14,15 +14,15 @@ use crate::http::refuse::{self, Asker, Refused, Voice};
 use crate::http::websocket;
 use crate::path::destination::Destination;
 
-/// The kind, from the head alone.
-pub(crate) fn kind<B>(request: &Request<B>) -> Kind {
+/// The kind, from the head alone. A request with a body is no handshake of a WebSocket: nobody would read what it says.
+pub(crate) fn kind<B>(request: &Request<B>, has_body: bool) -> Kind {
     if request
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
     {
         Kind::Grpc
-    } else if websocket::is_requested(request) {
+    } else if !has_body && websocket::is_requested(request) {
         Kind::WebSocket
     } else {
         Kind::Http
@@ -39,6 +39,7 @@ pub(crate) fn endpoint<B>(
     enforcement: &Enforcement,
     destination: &Destination,
     request: &Request<B>,
+    has_body: bool,
 ) -> Endpoint {
     let (host, port) = (destination.origin.host.as_str(), destination.origin.port);
     let (path, query) = destination.path_and_query(request);
@@ -50,7 +51,12 @@ pub(crate) fn endpoint<B>(
         mcp_server: policy.and_then(|policy| policy.mcp_server(host, port, path)).map(|server| server.name()),
         a2a_agent: policy.and_then(|policy| policy.a2a_agent(host, port, path)).map(|agent| agent.name()),
     };
-    Endpoint::of(request.method().as_str(), host, path, query, request.headers(), known)
+    let mut found = Endpoint::of(request.method().as_str(), host, path, query, request.headers(), known);
+    if let Endpoint::Mcp { posted, .. } = &mut found {
+        // Whatever the method: a server may take another for a POST, by a header that says so or of itself.
+        *posted |= has_body;
+    }
+    found
 }
 
 /// What a request means, and how its caller is spoken to.
@@ -73,7 +79,9 @@ impl Understood {
         body: &[u8],
     ) -> Result<Self, (Refused, Voice)> {
         let meanings = endpoint.read(request.headers(), body).map_err(|problem| {
-            (Refused::of(problem.code(), problem.to_string()), Voice::from(endpoint.dialect()))
+            let asker = Asker::of_unclear(&problem, request.headers(), body).map(Arc::new);
+            let dialect = if asker.is_some() { Dialect::JsonRpc } else { endpoint.dialect() };
+            (Refused::of(problem.code(), problem.to_string()), Voice { dialect, asker })
         })?;
         let voice = match &meanings {
             Meanings::Mcp { request: asked, .. } => Voice {

@@ -49,18 +49,19 @@ pub(crate) async fn forward(
     address_to_upstream(&admitted.destination, &mut request);
     let record = Arc::clone(&admitted.record);
     let agent_side = (record.kind() == Kind::WebSocket).then(|| hyper::upgrade::on(&mut request));
-    let plan = admitted.plan.take();
-    if let Some(plan) = &plan {
+    let mut unanswered = Unanswered { plan: admitted.plan.take(), record: Arc::clone(&record) };
+    if let Some(plan) = &unanswered.plan {
         plan.ask(request.headers_mut());
     }
     match exchange(sidecar, &admitted, request, payload).await {
-        Ok((response, lease)) => answer(sidecar, &record, response, lease, agent_side, plan),
+        Ok((response, lease)) => {
+            answer(sidecar, &record, response, lease, agent_side, unanswered.plan.take())
+        }
         Err(refused) => {
-            if let Some(plan) = plan
-                && has_left(refused.code)
-            {
-                plan.settle_unanswered(&record);
+            if !has_left(refused.code) {
+                unanswered.plan = None;
             }
+            drop(unanswered);
             record.status(refused.code.status());
             record.finish(Outcome::UpstreamFailed);
             refuse::answer(&refused, record.voice(), &record.call_id())
@@ -71,6 +72,23 @@ pub(crate) async fn forward(
 /// Whether the upstream may have acted on the call.
 fn has_left(code: RefusalCode) -> bool {
     matches!(code, RefusalCode::UpstreamTimeout | RefusalCode::UpstreamBroken)
+}
+
+/// A call without an answer so far. Dropped so, once it may have left, it is settled by what is known: an agent that
+/// leaves before the answer comes has asked all the same.
+struct Unanswered {
+    plan: Option<Box<AnswerPlan>>,
+    record: Arc<CallRecord>,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(plan) = &self.plan
+            && self.record.may_have_left()
+        {
+            plan.settle_unanswered(&self.record);
+        }
+    }
 }
 
 async fn exchange(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use creto_call::Call;
 use creto_classify::Meanings;
 use creto_policy::ToolsChanged;
+use http::header::ACCEPT;
 
 use crate::enforcement::Enforcement;
 use crate::path::classify::Understood;
@@ -32,6 +33,7 @@ pub(crate) fn of(
             let lists = !calls.iter().all(|call| call.method == "tools/call");
             let gate = ToolGate {
                 lists,
+                awaits_stream: call.method == "GET" && accepts_events(call),
                 enforcement: Arc::clone(enforcement),
                 pins: Arc::clone(pins),
                 capture: call.capture,
@@ -44,4 +46,9 @@ pub(crate) fn of(
         }
         Meanings::Plain | Meanings::A2a { .. } => None,
     }
+}
+
+fn accepts_events(call: &Call<'_>) -> bool {
+    let accepts = call.details.headers.into_iter().flat_map(|headers| headers.get_all(ACCEPT));
+    accepts.filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/event-stream"))
 }

@@ -8,7 +8,8 @@ use creto_call::{Call, Kind};
 use creto_classify::Endpoint;
 use creto_credentials::Credential;
 use creto_proto::v1::Verdict;
-use http::{Method, Request, Response};
+use http::header::EXPECT;
+use http::{Method, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 
 use crate::capture::{Connection, connect};
@@ -16,7 +17,7 @@ use crate::enforcement::Enforcement;
 use crate::http::body::AnswerBody;
 use crate::http::refuse::{self, Refused, Voice};
 use crate::http::strict;
-use crate::path::body_room::{HeldBody, Room};
+use crate::path::body_room::{self, HeldBody, Room};
 use crate::path::classify::{self, Understood};
 use crate::path::destination::{self, Destination};
 use crate::path::judge::{self, Case};
@@ -66,7 +67,8 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     if request.method() == Method::CONNECT {
         return connect::open(&connection, request);
     }
-    let headed = match head(&connection, &request) {
+    let has_body = !request.body().is_end_stream();
+    let headed = match head(&connection, &request, has_body) {
         Ok(headed) => headed,
         Err(answer) => return *answer,
     };
@@ -84,8 +86,24 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
             }
             forward::forward(&connection.sidecar, admitted, request, payload).await
         }
-        Err(answer) => *answer,
+        Err(answer) => refuse_unread(request, answer).await,
     }
+}
+
+/// Hands a refusal on when its sender is ready to read it: over HTTP/1 a body under way comes first, unless the sender
+/// waits to be asked for it (RFC 9110 section 10.1.1).
+async fn refuse_unread(
+    request: Request<Incoming>,
+    answer: Box<Response<AnswerBody>>,
+) -> Response<AnswerBody> {
+    let comes = request.version() < Version::HTTP_2
+        && !request.body().is_end_stream()
+        && !request.headers().contains_key(EXPECT);
+    if comes {
+        let mut body = request.into_body();
+        Box::pin(body_room::discard(&mut body)).await;
+    }
+    *answer
 }
 
 fn admit_unread(
@@ -109,6 +127,15 @@ async fn read_first(
     let HeldBody { bytes, room } = match connection.sidecar.bodies.read(body).await {
         Ok(held) => held,
         Err(refused) => return refuse_headed(&connection, &headed, &request, &refused, None),
+    };
+    // The agent decides how long its body takes; what came into force meanwhile, a revocation above all, counts.
+    let headed = if Arc::ptr_eq(&headed.enforcement, &connection.sidecar.enforced.load()) {
+        headed
+    } else {
+        match head(&connection, &request, true) {
+            Ok(headed) => headed,
+            Err(answer) => return *answer,
+        }
     };
     // classify, the part the body tells.
     let understood = match Understood::body(&headed.endpoint, &request, &bytes) {
@@ -135,17 +162,21 @@ fn apart(request: Request<Incoming>) -> (Request<()>, Incoming) {
 }
 
 /// capture, and the part of classify that the head tells.
-fn head(connection: &Connection, request: &Request<Incoming>) -> Result<Headed, Box<Response<AnswerBody>>> {
+fn head<B>(
+    connection: &Connection,
+    request: &Request<B>,
+    has_body: bool,
+) -> Result<Headed, Box<Response<AnswerBody>>> {
     let enforcement = connection.sidecar.enforced.load_full();
     // The kind first: an answer must be in the caller's protocol even when nothing else is clear.
-    let kind = classify::kind(request);
+    let kind = classify::kind(request, has_body);
     // A request that can be read in two ways has no facts to decide on.
     let captured = strict::check(request)
         .map_err(|malformed| Refused::of(creto_call::RefusalCode::MalformedRequest, malformed.to_string()))
         .and_then(|()| destination::resolve(connection, &enforcement, request));
     match captured {
         Ok(destination) => {
-            let endpoint = classify::endpoint(&enforcement, &destination, request);
+            let endpoint = classify::endpoint(&enforcement, &destination, request, has_body);
             Ok(Headed { enforcement, destination, kind, endpoint })
         }
         Err(refused) => {

@@ -231,6 +231,11 @@ impl CallRecord {
         *self.upstream.lock() = Some(address);
     }
 
+    /// Whether it had a connection to leave by.
+    pub(crate) fn may_have_left(&self) -> bool {
+        self.upstream.lock().is_some()
+    }
+
     /// Ends the record; the first end counts.
     pub(crate) fn finish(&self, outcome: Outcome) {
         if self.ended.swap(true, Ordering::AcqRel) {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use creto_call::RefusalCode;
-use creto_mcp::{HEADER_MISMATCH, INVALID_REQUEST, McpRequest, Transport};
+use creto_classify::BodyProblem;
+use creto_mcp::{HEADER_MISMATCH, INVALID_REQUEST, McpRequest, RequestLimits, Transport};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
@@ -18,6 +19,8 @@ pub(crate) struct Asker {
     batch: bool,
     /// Whether the client takes the answer from the POST itself, and not from a stream opened before.
     answered_here: bool,
+    /// The error's code, where the protocol has one of its own for what is wrong.
+    code: Option<i64>,
 }
 
 impl Asker {
@@ -27,12 +30,31 @@ impl Asker {
             ids: request.ids().iter().map(|id| id.as_json().to_owned()).collect(),
             batch: request.batch,
             answered_here: Transport::of(headers) == Transport::Streamable,
+            code: None,
         }
+    }
+
+    /// Who asks by MCP what cannot be read, or says something else in its headers.
+    pub(crate) fn of_unclear(problem: &BodyProblem, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        let (ids, batch, code) = match problem {
+            BodyProblem::Mcp(problem) => {
+                let ids = problem.id.iter().map(|id| id.as_json().to_owned()).collect();
+                (ids, false, problem.rpc_error().code)
+            }
+            BodyProblem::Headers(_) => {
+                let asked = creto_mcp::read_request(body, &RequestLimits::default()).ok()?;
+                let ids = asked.ids().iter().map(|id| id.as_json().to_owned()).collect();
+                (ids, asked.batch, HEADER_MISMATCH)
+            }
+            _ => return None,
+        };
+        let answered_here = Transport::of(headers) == Transport::Streamable;
+        Some(Self { ids, batch, answered_here, code: Some(code) })
     }
 
     /// Who asks by A2A, whose answers are in the POST always.
     pub(crate) fn of_a2a(ids: &[String], batch: bool) -> Self {
-        Self { ids: ids.to_vec(), batch, answered_here: true }
+        Self { ids: ids.to_vec(), batch, answered_here: true, code: None }
     }
 }
 
@@ -49,12 +71,13 @@ pub(super) fn response(
     asker: Option<&Asker>,
     call_id: &str,
 ) -> Response<AnswerBody> {
-    let code = match refused.code {
+    let said = asker.and_then(|asker| asker.code);
+    let code = said.unwrap_or_else(|| match refused.code {
         RefusalCode::HeaderMismatch => HEADER_MISMATCH,
         RefusalCode::BodyUnclear | RefusalCode::MalformedRequest => INVALID_REQUEST,
         // A refusal of ours carries the HTTP status that it has elsewhere: MCP keeps the range below zero for itself.
         other => i64::from(other.status()),
-    };
+    });
     let (ids, batch) = asker.map_or((&[][..], false), |asker| (&asker.ids, asker.batch));
     let message = refused.message(call_id);
     let error = Error { code, message: &message, data: Facts::of(refused, call_id) };

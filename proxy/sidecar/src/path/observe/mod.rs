@@ -2,6 +2,7 @@
 //! constant amount of memory each.
 
 mod shape;
+mod stray_list;
 mod tools;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ use http::header::{
     RANGE, SEC_WEBSOCKET_EXTENSIONS,
 };
 use http::{HeaderMap, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
+use stray_list::StrayList;
 
 use crate::path::record::CallRecord;
 
@@ -29,6 +32,8 @@ pub(crate) enum AnswerFault {
     Mcp(#[from] AnswerProblem),
     #[error("the answer came as {0}, though it was asked for plain: what it shows cannot be checked")]
     Encoded(String),
+    #[error("the MCP server put a list of tools into the answer to another call")]
+    StrayList,
 }
 
 /// What is to be read of the answer, known before the call leaves.
@@ -87,10 +92,7 @@ impl AnswerPlan {
     ) -> Result<Option<Box<Reading>>, AnswerFault> {
         let status = response.status();
         let upgraded = status == StatusCode::SWITCHING_PROTOCOLS;
-        let said = |name: &HeaderName| {
-            response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-        };
-        let coding = said(&CONTENT_ENCODING);
+        let coding = said(response.headers(), &CONTENT_ENCODING);
         let encoding = Encoding::from_content_encoding(&coding);
         if self.needs_plain() && encoding != Encoding::Identity {
             self.settle_unanswered(record);
@@ -98,7 +100,7 @@ impl AnswerPlan {
         }
         let framing = match upgraded {
             true => Framing::WebSocket,
-            false => Framing::from_content_type(&said(&CONTENT_TYPE)),
+            false => Framing::from_content_type(&said(response.headers(), &CONTENT_TYPE)),
         };
         // An error used nothing.
         let shape = self.shape.filter(|_| status.is_success() || upgraded);
@@ -121,14 +123,18 @@ impl AnswerPlan {
                 }
                 let scrubber = injection.scrubber();
                 scrubber.scrub_headers(response.headers_mut());
+                drop_names_with_secrets(&scrubber, response.headers_mut());
+                // Words that nobody reads (RFC 9112 section 4), and that nobody covers.
+                response.extensions_mut().remove::<ReasonPhrase>();
                 Some(scrubber)
             }
         };
+        if upgraded && (shape.is_some() || scrubber.is_some()) {
+            // Not asked for, so it may not be agreed to either.
+            response.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+        }
         let tools = match self.tools {
-            Some(gate) if !upgraded => AnswerKind::of(response.headers().get(CONTENT_TYPE))?
-                // One JSON text answers what was asked; a stream may bring the answer to anything.
-                .filter(|kind| gate.lists || *kind == AnswerKind::EventStream)
-                .map(|kind| (gate, AnswerFilter::new(kind, AnswerLimits::default()))),
+            Some(gate) if !upgraded => ListWatch::of(&gate, response)?.map(|watch| (gate, watch)),
             _ => None,
         };
         let reading = Reading { scrubber, tools, scanner, strip, held: 0 };
@@ -141,11 +147,68 @@ impl AnswerPlan {
     }
 }
 
+/// All that a header says, as clients read one that occurs more than once.
+fn said(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    values.join(", ")
+}
+
+/// Values are covered; a name cannot be, so such a header goes.
+fn drop_names_with_secrets(scrubber: &Scrubber, headers: &mut HeaderMap) {
+    let named: Vec<_> = headers.keys().filter(|name| scrubber.scrub_text(name.as_str()).is_some()).cloned().collect();
+    for name in named {
+        headers.remove(name);
+    }
+}
+
+/// What is done about lists of tools in an answer.
+#[derive(Debug)]
+enum ListWatch {
+    /// Held message by message, and filtered.
+    Filter(Box<AnswerFilter>),
+    /// One JSON text that has no list in it by right. It can be large, so it is not held.
+    NoList(StrayList),
+}
+
+impl ListWatch {
+    /// None for an answer that no client reads as messages.
+    fn of<B>(gate: &ToolGate, response: &Response<B>) -> Result<Option<Self>, AnswerFault> {
+        let types = said(response.headers(), &CONTENT_TYPE);
+        let kind = match AnswerKind::of(HeaderValue::from_bytes(types.as_bytes()).ok().as_ref())? {
+            // A client that waits for a stream may read it as one, whatever it says it is.
+            None if gate.awaits_stream && response.status().is_success() => Some(AnswerKind::EventStream),
+            kind => kind,
+        };
+        Ok(kind.map(|kind| match kind {
+            AnswerKind::Json if !gate.lists => Self::NoList(StrayList::default()),
+            kind => Self::Filter(Box::new(AnswerFilter::new(kind, AnswerLimits::default()))),
+        }))
+    }
+
+    fn push(&mut self, gate: &ToolGate, data: Bytes) -> Result<Bytes, AnswerFault> {
+        match self {
+            Self::Filter(filter) => {
+                let mut out = Vec::with_capacity(data.len());
+                let pushed = filter.push(&data, &mut |tool| gate.shows(tool), &mut out);
+                // Before anything of it is handed on.
+                gate.pins.keep_new();
+                pushed?;
+                Ok(out.into())
+            }
+            // Cut before its end, the text is none to any reader.
+            Self::NoList(watch) => match watch.push(&data) {
+                true => Err(AnswerFault::StrayList),
+                false => Ok(data),
+            },
+        }
+    }
+}
+
 /// An answer that is read.
 #[derive(Debug)]
 pub(crate) struct Reading {
     scrubber: Option<Scrubber>,
-    tools: Option<(ToolGate, AnswerFilter)>,
+    tools: Option<(ToolGate, ListWatch)>,
     scanner: Option<Scanner>,
     strip: Option<UsageChunkStripper>,
     /// Bytes that the scrubber holds back, and was not asked for yet.
@@ -162,7 +225,7 @@ impl Reading {
 
     /// Whether more or fewer bytes may be handed on than came.
     pub(crate) fn changes_length(&self) -> bool {
-        self.tools.is_some() || self.strip.is_some()
+        matches!(self.tools, Some((_, ListWatch::Filter(_)))) || self.strip.is_some()
     }
 
     /// Takes what came and gives what may be handed on now.
@@ -184,6 +247,7 @@ impl Reading {
     pub(crate) fn cover(&self, trailers: &mut HeaderMap) {
         if let Some(scrubber) = &self.scrubber {
             scrubber.scrub_headers(trailers);
+            drop_names_with_secrets(scrubber, trailers);
         }
     }
 
@@ -203,10 +267,8 @@ impl Reading {
         if let Some(scanner) = &mut self.scanner {
             scanner.push(&data);
         }
-        if let Some((gate, filter)) = &mut self.tools {
-            let mut out = Vec::with_capacity(data.len());
-            filter.push(&data, &mut |tool| gate.shows(tool), &mut out)?;
-            return Ok(out.into());
+        if let Some((gate, watch)) = &mut self.tools {
+            return watch.push(gate, data);
         }
         if let Some(strip) = &mut self.strip {
             let mut out = Vec::with_capacity(data.len());
@@ -232,8 +294,9 @@ impl Reading {
             && ending == Ending::Complete
         {
             let mut last = Vec::new();
-            if let Some((gate, filter)) = &mut self.tools {
+            if let Some((gate, ListWatch::Filter(filter))) = &mut self.tools {
                 filter.finish(&mut |tool| gate.shows(tool), &mut last)?;
+                gate.pins.keep_new();
             }
             if let Some(strip) = self.strip.take() {
                 strip.finish(&mut last);

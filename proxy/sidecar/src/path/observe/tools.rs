@@ -23,6 +23,8 @@ pub(crate) struct ToolGate {
     pub(crate) changed: ToolsChanged,
     /// Whether the call asks for a list, or its stream may bring one.
     pub(crate) lists: bool,
+    /// Whether the agent opens a stream, which some clients read as one without a look at its content type.
+    pub(crate) awaits_stream: bool,
 }
 
 impl ToolGate {
