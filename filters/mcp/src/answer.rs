@@ -45,8 +45,8 @@ pub enum AnswerProblem {
         /// The header, its first 100 bytes.
         said: String,
     },
-    /// An event in which some clients see more lines than others.
-    #[error("the MCP server sent \"data\" behind a character that some clients take for the end of a line")]
+    /// An event that some clients cut into other lines than others.
+    #[error("the MCP server sent an event with a line that some clients end elsewhere than others")]
     HiddenLine,
     /// The place of the tools in the text could not be found.
     #[error("the MCP server sent a tool list that cannot be taken apart")]

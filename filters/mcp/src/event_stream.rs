@@ -10,6 +10,13 @@ use crate::tool_list::may_hold_tools;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
+/// What may follow a CR that ends a line alone: another one, or the fields `data`, `event`, `id` and `retry`.
+///
+/// Some clients (mcp-go, and whatever splits at LF only) take the CR for a blank in the middle of a `data` line, and read
+/// on. No JSON goes on with one of these letters, nor with the colon of a comment unless a key stands before it, so that
+/// nothing that we do not see as one text is one to them.
+const FIELD_STARTS: &[u8] = b"\rdeir";
+
 /// Looks at a message; what it gives back is sent in its place.
 type OnMessage<'m> = dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, AnswerProblem> + 'm;
 
@@ -22,6 +29,8 @@ pub(crate) struct EventStream {
     line: usize,
     /// The last byte was a CR: an LF now belongs to it.
     after_cr: bool,
+    /// The last byte that is no blank.
+    significant: u8,
     /// The start of the stream is over: a byte order mark is text from here on.
     started: bool,
 }
@@ -48,13 +57,23 @@ impl EventStream {
                     }
                     continue;
                 }
+                let comment = chunk[0] == b':' && self.significant != b'"';
+                if !comment && !FIELD_STARTS.contains(&chunk[0]) {
+                    return Err(AnswerProblem::HiddenLine);
+                }
             }
-            let end = memchr::memchr2(b'\n', b'\r', chunk);
-            let taken = end.map_or(chunk.len(), |at| at + 1);
+            // What may be a byte order mark is taken by itself: it does not count, however the chunks are cut.
+            let mark = if self.started { chunk.len() } else { BOM.len() - self.held.len() };
+            let near = &chunk[..mark.min(chunk.len())];
+            let end = memchr::memchr2(b'\n', b'\r', near);
+            let taken = end.map_or(near.len(), |at| at + 1);
             if taken > limit.saturating_sub(self.held.len()) {
                 return Err(AnswerProblem::TooLarge { limit });
             }
             self.held.extend_from_slice(&chunk[..taken]);
+            if let Some(last) = chunk[..taken].trim_ascii_end().last() {
+                self.significant = *last;
+            }
             self.skip_mark(out);
             if let Some(at) = end {
                 self.after_cr = chunk[at] == b'\r';
@@ -132,8 +151,9 @@ fn hand_on(event: &[u8], message: &mut OnMessage<'_>, out: &mut Vec<u8>) -> Resu
     let kind = lines.iter().rev().find(|line| line.name == b"event").map_or(&b""[..], |line| line.value);
     let rewritten = match message(&text) {
         _ if text.is_empty() => None,
-        // What is not JSON is a message to nobody when the event is called otherwise: `endpoint` of HTTP+SSE.
-        Err(AnswerProblem::Json(_)) if !matches!(kind, b"" | b"message") => None,
+        // What is not JSON is a message to nobody when the event is called otherwise: `endpoint` of HTTP+SSE. But some
+        // clients (mcp-go) never look at what an event is called, and their JSON is not as strict.
+        Err(AnswerProblem::Json(_)) if !matches!(kind, b"" | b"message") && !text.contains(&b'{') => None,
         looked_at => looked_at?,
     };
     let (Some(rewritten), Some(first)) = (rewritten, data().next()) else {

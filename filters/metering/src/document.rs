@@ -35,13 +35,15 @@ impl Documents {
     /// Some of a document.
     #[inline]
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
-        if self.done > 0 {
-            bytes = self.done(bytes);
-        } else if self.tokenizer.is_fresh() {
-            bytes = bytes.trim_ascii_start();
-            if bytes.first() == Some(&b'[') {
-                bytes = self.done(bytes);
+        // One marker may follow another: the second is looked for as if it had come by itself.
+        while !bytes.is_empty() && (self.done > 0 || self.tokenizer.is_fresh()) {
+            if self.done == 0 {
+                bytes = bytes.trim_ascii_start();
+                if bytes.first() != Some(&b'[') {
+                    break;
+                }
             }
+            bytes = self.done(bytes);
         }
         self.tokenizer.feed(bytes, &mut self.meter);
     }

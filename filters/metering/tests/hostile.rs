@@ -43,3 +43,21 @@ fn values_without_an_end_are_read_in_linear_time_and_fixed_memory() {
         }
     }
 }
+
+#[test]
+fn markers_in_a_row_read_alike_however_they_are_cut() {
+    let message = b"[DONE][DONE]\"#type:i [DONE][DON";
+    let answer = [&[0x81, message.len() as u8][..], message].concat();
+    let settle = |pieces: &[&[u8]]| {
+        let mut scanner = Scanner::new(Shape::OpenAiChat, Framing::WebSocket, Encoding::Identity);
+        for piece in pieces {
+            scanner.push(piece);
+        }
+        scanner.finish(Ending::Complete, 4)
+    };
+    let whole = settle(&[&answer]);
+    for at in 0..answer.len() {
+        let (one, other) = answer.split_at(at);
+        assert_eq!(settle(&[one, other]), whole, "cut at {at}");
+    }
+}

@@ -44,10 +44,10 @@ fuzz_target!(|input: &[u8]| {
         }
         let messages = match kind {
             AnswerKind::Json => vec![out],
-            AnswerKind::EventStream => messages(&out),
+            AnswerKind::EventStream => [messages(&out), messages_at_lf(&out)].concat(),
         };
         for message in messages {
-            if let Ok(value) = serde_json::from_slice::<Value>(&message) {
+            if let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(&message)) {
                 shown(&value, keep);
             }
         }
@@ -92,6 +92,22 @@ fn messages(stream: &[u8]) -> Vec<Vec<u8>> {
                 data.push(value);
             }
             _ => {}
+        }
+    }
+    found
+}
+
+/// Every line of data, and the lines of each event together, as clients read them that split at LF only.
+fn messages_at_lf(stream: &[u8]) -> Vec<Vec<u8>> {
+    let text = String::from_utf8_lossy(stream);
+    let mut found = Vec::new();
+    let mut event = Vec::new();
+    for line in text.split('\n').map(|line| line.trim_end_matches('\r')).chain([""]) {
+        if line.is_empty() {
+            found.push(std::mem::take(&mut event).join("\n").into_bytes());
+        } else if let Some(value) = line.strip_prefix("data:") {
+            event.push(value.trim());
+            found.push(value.trim().as_bytes().to_vec());
         }
     }
     found

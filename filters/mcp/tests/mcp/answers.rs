@@ -213,6 +213,54 @@ fn a_server_that_shows_two_readers_two_lists_is_cut_off() {
 }
 
 #[test]
+fn a_message_that_only_clients_that_split_at_lf_see_is_refused() {
+    let tools = r#"{"tools":[{"name":"delete"}]}"#;
+    for hidden in [
+        format!("data: {{\"id\":1,\"result\":\r{tools}}}\n\n"),
+        format!("data: {{\"id\":1,\"result\"\r:{tools}}}\n\n"),
+        format!("data: {{\"id\":1,\"result\":\r\r{tools}}}\n\n"),
+        format!("data: {{\"id\":1\r,\"result\":{tools}}}\n\n"),
+        format!("data: \r{{\"id\":1,\"result\":{tools}}}\n\n"),
+    ] {
+        for cut in 0..=hidden.len() {
+            let problem = filtered(AnswerKind::EventStream, hidden.as_bytes(), &[cut], keep).unwrap_err();
+            assert_eq!(problem, AnswerProblem::HiddenLine, "{hidden:?}");
+        }
+    }
+    let plain = "id: 1\revent: message\rdata: {\"jsonrpc\":\"2.0\"}\r\rretry: 5\r\rdata: {}\r\r";
+    at_every_boundary(AnswerKind::EventStream, plain, plain);
+}
+
+#[test]
+fn an_event_of_any_name_is_a_message_to_clients_that_do_not_look_at_names() {
+    for text in [
+        &br#"{"id":1,"result":{"tools":[]},"result":{"tools":[{"name":"delete"}]}}"#[..],
+        b"{\"id\":1,\"x\":\"\xFF\",\"result\":{\"tools\":[{\"name\":\"delete\"}]}}",
+        b"{\"id\":1,\"result\":{\"tools\":[{\"name\":\"delete\"}]}} rest",
+    ] {
+        let answer = [b"event: endpoint\ndata: ", text, b"\n\n"].concat();
+        let refused = filtered(AnswerKind::EventStream, &answer, &[], keep);
+        assert!(matches!(refused, Err(AnswerProblem::Json(_))), "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn a_byte_order_mark_does_not_count_towards_the_limit_in_whatever_chunk_it_comes() {
+    let event = b"\xEF\xBB\xBFdata: 12\n\n";
+    for (message, fits) in [(10, true), (9, false)] {
+        for cut in 0..event.len() {
+            let limits = AnswerLimits { message, ..AnswerLimits::default() };
+            let mut filter = AnswerFilter::new(AnswerKind::EventStream, limits);
+            let mut out = Vec::new();
+            let pushed = filter
+                .push(&event[..cut], &mut keep, &mut out)
+                .and_then(|()| filter.push(&event[cut..], &mut keep, &mut out));
+            assert_eq!(pushed.is_ok(), fits, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn a_message_over_the_limit_cuts_the_answer_and_the_filter_stays_shut() {
     let limits = AnswerLimits { message: 100, ..AnswerLimits::default() };
     for kind in [AnswerKind::Json, AnswerKind::EventStream] {
