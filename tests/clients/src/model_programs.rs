@@ -205,6 +205,16 @@ impl ModelSdk {
             .collect()
     }
 
+    /// Runs commands that all fail; gives what each printed.
+    pub async fn fails(self, access: &ModelAccess, commands: &[&str], more: &[(&str, &str)]) -> Vec<Value> {
+        let printed = self.run(access, commands, more).await;
+        assert!(
+            printed.iter().all(|printed| printed["error"].is_string()),
+            "{self:?} {commands:?}: {printed:#?}"
+        );
+        printed
+    }
+
     /// Whether the SDK is told the usage at all: nobody asked the provider for it, or it has none to tell.
     #[must_use]
     pub fn is_told_usage(self, command: &str) -> bool {

@@ -9,9 +9,24 @@ export const CITY = {
 
 export const model = (otherwise) => process.env.MODEL ?? otherwise;
 
-// Calls the functions of the commands; `failed` tells status, code and message of the SDK's errors.
+// Counts how often the events of a stream had to be waited for.
+export class Arriving {
+  pauses = 0;
+  last = undefined;
+
+  came() {
+    const now = performance.now();
+    if (now - this.last > 20) this.pauses += 1;
+    this.last = now;
+  }
+}
+
+// Calls the functions of the commands, each perhaps with a model: `chat@gpt-5`. `failed` tells status, code and message
+// of the SDK's errors.
 export async function run(commands, failed) {
-  for (const command of process.argv.slice(2)) {
+  for (const argument of process.argv.slice(2)) {
+    const [command, named] = argument.split("@");
+    if (named) process.env.MODEL = named;
     let found;
     try {
       found = await commands[command]();

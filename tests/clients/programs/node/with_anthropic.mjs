@@ -1,7 +1,7 @@
 // The Anthropic SDK, configured by ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY.
 import { createRequire } from "node:module";
 
-import { CITY, PROMPT, SYSTEM, model, run } from "./reporting.mjs";
+import { Arriving, CITY, PROMPT, SYSTEM, model, run } from "./reporting.mjs";
 
 // The packages lie apart from this file; NODE_PATH is for require alone.
 const { default: Anthropic } = createRequire(import.meta.url)("@anthropic-ai/sdk");
@@ -38,8 +38,12 @@ function described(message) {
 async function stream(asked) {
   const events = client.messages.stream(asked);
   let streamed = "";
-  events.on("text", (text) => (streamed += text));
-  return { ...described(await events.finalMessage()), streamed };
+  const arriving = new Arriving();
+  events.on("text", (text) => {
+    arriving.came();
+    streamed += text;
+  });
+  return { ...described(await events.finalMessage()), streamed, pauses: arriving.pauses };
 }
 
 const search = { tools: [{ type: "web_search_20250305", name: "web_search" }] };

@@ -1,7 +1,7 @@
 // The OpenAI SDK, configured by OPENAI_BASE_URL and OPENAI_API_KEY.
 import { createRequire } from "node:module";
 
-import { CITY, PROMPT, SYSTEM, model, run } from "./reporting.mjs";
+import { Arriving, CITY, PROMPT, SYSTEM, model, run } from "./reporting.mjs";
 
 // The packages lie apart from this file; NODE_PATH is for require alone.
 const { default: OpenAI } = createRequire(import.meta.url)("openai");
@@ -20,8 +20,10 @@ async function chat(more) {
 
 async function stream(more) {
   const found = { text: "", usages: 0, events: 0 };
+  const arriving = new Arriving();
   const chunks = await client.chat.completions.create({ model: model("gpt-4o"), messages, stream: true, ...more });
   for await (const chunk of chunks) {
+    arriving.came();
     found.events += 1;
     if (chunk.usage) {
       found.usage = chunk.usage;
@@ -35,7 +37,7 @@ async function stream(more) {
       }
     }
   }
-  return found;
+  return { ...found, pauses: arriving.pauses };
 }
 
 const asked = (more) => ({ model: model("gpt-5-mini"), instructions: SYSTEM, input: PROMPT, ...more });
@@ -48,9 +50,13 @@ function described(answer) {
 
 async function responsesStream(more) {
   const events = client.responses.stream(asked(more));
+  const arriving = new Arriving();
   let count = 0;
-  for await (const _ of events) count += 1;
-  return { ...described(await events.finalResponse()), events: count };
+  for await (const _ of events) {
+    arriving.came();
+    count += 1;
+  }
+  return { ...described(await events.finalResponse()), events: count, pauses: arriving.pauses };
 }
 
 async function embeddings() {

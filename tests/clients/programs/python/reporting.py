@@ -2,6 +2,7 @@
 import json
 import os
 import sys
+import time
 
 # What is asked, and by which model; a test may choose others.
 PROMPT = os.environ.get("PROMPT", "the weather in Paris")
@@ -12,6 +13,22 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"t
 
 def model(otherwise):
     return os.environ.get("MODEL", otherwise)
+
+
+class Arriving:
+    """Hands on the events of a stream, and counts how often it had to wait for the next one."""
+
+    def __init__(self, events):
+        self.events = events
+        self.pauses = 0
+
+    def __iter__(self):
+        asked = None
+        for event in self.events:
+            if asked is not None and time.monotonic() - asked > 0.02:
+                self.pauses += 1
+            yield event
+            asked = time.monotonic()
 
 
 def plain(value):
@@ -26,8 +43,12 @@ def plain(value):
 
 
 def run(commands, failed):
-    """Calls the functions of the commands; `failed` tells status, code, type and message of the SDK's exceptions."""
-    for command in sys.argv[1:]:
+    """Calls the functions of the commands, each perhaps with a model: `chat@gpt-5`. `failed` tells status, code, type
+    and message of the SDK's exceptions."""
+    for argument in sys.argv[1:]:
+        command, _, named = argument.partition("@")
+        if named:
+            os.environ["MODEL"] = named
         try:
             found = commands[command]()
         except Exception as error:

@@ -1,7 +1,7 @@
 """The Anthropic SDK, configured by ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY."""
 from anthropic import Anthropic
 
-from reporting import CITY, PROMPT, SYSTEM, model, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, run
 
 client = Anthropic()
 MESSAGES = [{"role": "user", "content": PROMPT}]
@@ -35,9 +35,10 @@ def message(asked):
 
 def stream(asked):
     with client.messages.stream(**asked) as events:
-        text = "".join(events.text_stream)
+        arriving = Arriving(events.text_stream)
+        text = "".join(arriving)
         found = described(events.get_final_message())
-    return {**found, "streamed": text}
+    return {**found, "streamed": text, "pauses": arriving.pauses}
 
 
 def failed(error):

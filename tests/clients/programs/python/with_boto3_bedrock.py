@@ -4,16 +4,19 @@ import json
 
 import boto3
 
-from reporting import CITY, PROMPT, SYSTEM, model, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, run
 
 client = boto3.client("bedrock-runtime")
-MODEL = model("anthropic.claude-sonnet-4-5-20250929-v1:0")
 POINT = {"cachePoint": {"type": "default"}}
 TOOL = {"toolSpec": {"name": "get_weather", "description": "Weather of a city", "inputSchema": {"json": CITY}}}
 
 
+def chosen():
+    return model("anthropic.claude-sonnet-4-5-20250929-v1:0")
+
+
 def asked(**more):
-    return {"modelId": MODEL, "system": [{"text": SYSTEM}], "messages": [{"role": "user", "content": [{"text": PROMPT}]}],
+    return {"modelId": chosen(), "system": [{"text": SYSTEM}], "messages": [{"role": "user", "content": [{"text": PROMPT}]}],
             "inferenceConfig": {"maxTokens": 200}, **more}
 
 
@@ -35,7 +38,8 @@ def converse(asked):
 
 def converse_stream(asked):
     found, arguments, events = {"text": ""}, "", 0
-    for event in client.converse_stream(**asked)["stream"]:
+    arriving = Arriving(client.converse_stream(**asked)["stream"])
+    for event in arriving:
         events += 1
         if start := event.get("contentBlockStart", {}).get("start", {}).get("toolUse"):
             found["tool"] = {"name": start["name"]}
@@ -46,7 +50,7 @@ def converse_stream(asked):
         found["finish"] = event.get("messageStop", {}).get("stopReason") or found.get("finish")
     if "tool" in found:
         found["tool"]["arguments"] = json.loads(arguments)
-    return {**found, "events": events}
+    return {**found, "events": events, "pauses": arriving.pauses}
 
 
 def body():
@@ -55,7 +59,7 @@ def body():
 
 
 def invoke():
-    answer = client.invoke_model(modelId=MODEL, body=body())
+    answer = client.invoke_model(modelId=chosen(), body=body())
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     document = json.loads(answer["body"].read())
     return {"text": document["content"][0]["text"], "usage": document["usage"], "finish": document["stop_reason"],
@@ -64,13 +68,15 @@ def invoke():
 
 def invoke_stream():
     text, usage, metrics, events = "", None, None, 0
-    for event in client.invoke_model_with_response_stream(modelId=MODEL, body=body())["body"]:
+    arriving = Arriving(client.invoke_model_with_response_stream(modelId=chosen(), body=body())["body"])
+    for event in arriving:
         events += 1
         inner = json.loads(event["chunk"]["bytes"])
         text += inner.get("delta", {}).get("text", "")
         usage = inner.get("usage", usage)
         metrics = inner.get("amazon-bedrock-invocationMetrics", metrics)
-    return {"text": text, "usage": usage, "metrics": metrics, "events": events}
+    return {"text": text, "usage": usage, "metrics": metrics, "events": events,
+            "pauses": arriving.pauses}
 
 
 def failed(error):

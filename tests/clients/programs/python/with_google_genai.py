@@ -2,7 +2,7 @@
 from google import genai
 from google.genai import types
 
-from reporting import CITY, PROMPT, SYSTEM, model, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, run
 
 client = genai.Client()
 CONFIG = {"system_instruction": SYSTEM}
@@ -25,10 +25,12 @@ def chat(config):
 
 def stream(config):
     text, events, last = "", 0, None
-    for last in client.models.generate_content_stream(model=model("gemini-2.5-flash"), contents=PROMPT, config=config):
+    asked = {"model": model("gemini-2.5-flash"), "contents": PROMPT, "config": config}
+    arriving = Arriving(client.models.generate_content_stream(**asked))
+    for last in arriving:
         events += 1
         text += "" if last.function_calls else last.text or ""
-    return {**described(last, text), "events": events}
+    return {**described(last, text), "events": events, "pauses": arriving.pauses}
 
 
 def embeddings():

@@ -2,7 +2,7 @@
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
-from reporting import CITY, PROMPT, SYSTEM, model, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, run
 
 MESSAGES = [SystemMessage(SYSTEM), HumanMessage(PROMPT)]
 TOOL = {"type": "function", "function": {"name": "get_weather", "description": "Weather of a city", "parameters": CITY}}
@@ -25,10 +25,11 @@ def tools():
 
 def stream(**more):
     whole, events = None, 0
-    for chunk in ChatOpenAI(model=model("gpt-4o"), **more).stream(MESSAGES):
+    chunks = Arriving(ChatOpenAI(model=model("gpt-4o"), **more).stream(MESSAGES))
+    for chunk in chunks:
         whole = chunk if whole is None else whole + chunk
         events += 1
-    return {**described(whole), "events": events}
+    return {**described(whole), "events": events, "pauses": chunks.pauses}
 
 
 def embeddings():

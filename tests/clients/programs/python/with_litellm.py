@@ -1,15 +1,14 @@
 """LiteLLM as a client of an OpenAI-compatible API, configured by OPENAI_BASE_URL and OPENAI_API_KEY."""
 import litellm
 
-from reporting import CITY, PROMPT, SYSTEM, model, plain, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, plain, run
 
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": PROMPT}]
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]
-MODEL = "openai/" + model("gpt-4o")
 
 
 def chat(**more):
-    answer = litellm.completion(model=MODEL, messages=MESSAGES, **more)
+    answer = litellm.completion(model="openai/" + model("gpt-4o"), messages=MESSAGES, **more)
     message = answer.choices[0].message
     found = {"text": message.content, "usage": answer.usage, "model": answer.model}
     for call in message.tool_calls or []:
@@ -19,11 +18,12 @@ def chat(**more):
 
 def stream(**more):
     text, usage = "", None
-    for chunk in litellm.completion(model=MODEL, messages=MESSAGES, stream=True, **more):
+    chunks = Arriving(litellm.completion(model="openai/" + model("gpt-4o"), messages=MESSAGES, stream=True, **more))
+    for chunk in chunks:
         usage = plain(chunk.usage) if getattr(chunk, "usage", None) else usage
         for choice in chunk.choices:
             text += choice.delta.content or ""
-    return {"text": text, "usage": usage}
+    return {"text": text, "usage": usage, "pauses": chunks.pauses}
 
 
 def embeddings():

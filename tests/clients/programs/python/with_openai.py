@@ -3,7 +3,7 @@ import os
 
 from openai import AzureOpenAI, OpenAI
 
-from reporting import CITY, PROMPT, SYSTEM, model, plain, run
+from reporting import CITY, PROMPT, SYSTEM, Arriving, model, plain, run
 
 client = AzureOpenAI() if "AZURE_OPENAI_ENDPOINT" in os.environ else OpenAI()
 MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": PROMPT}]
@@ -23,7 +23,8 @@ def chat(**more):
 
 def stream(**more):
     text, usages, tool, events = "", [], None, 0
-    for chunk in client.chat.completions.create(model=model("gpt-4o"), messages=MESSAGES, stream=True, **more):
+    chunks = Arriving(client.chat.completions.create(model=model("gpt-4o"), messages=MESSAGES, stream=True, **more))
+    for chunk in chunks:
         events += 1
         if chunk.usage is not None:
             usages.append(plain(chunk.usage))
@@ -32,7 +33,8 @@ def stream(**more):
             for call in choice.delta.tool_calls or []:
                 tool = tool or {"name": call.function.name, "arguments": ""}
                 tool["arguments"] += call.function.arguments or ""
-    return {"text": text, "usage": usages[-1] if usages else None, "usages": len(usages), "tool": tool, "events": events}
+    return {"text": text, "usage": usages[-1] if usages else None, "usages": len(usages), "tool": tool, "events": events,
+            "pauses": chunks.pauses}
 
 
 def responses(**more):
@@ -50,8 +52,9 @@ def described(answer):
 
 def responses_stream(**more):
     with client.responses.stream(model=model("gpt-5-mini"), instructions=SYSTEM, input=PROMPT, **more) as events:
-        count = sum(1 for _ in events)
-        return {**described(events.get_final_response()), "events": count}
+        arriving = Arriving(events)
+        count = sum(1 for _ in arriving)
+        return {**described(events.get_final_response()), "events": count, "pauses": arriving.pauses}
 
 
 def embeddings():
