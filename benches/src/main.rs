@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout)]
 
 mod decision;
+mod models;
+mod process;
 mod proxy;
 mod report;
 mod timing;
@@ -18,7 +20,8 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 2] = [("decision", decision::run), ("proxy", proxy::run)];
+const GROUPS: [(&str, Group); 3] =
+    [("decision", decision::run), ("models", models::run), ("proxy", proxy::run)];
 
 fn main() -> ExitCode {
     let only = std::env::args().nth(1);

@@ -1,7 +1,7 @@
 //! Times of something that takes nanoseconds, one by one.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Samples of one operation, sorted, nanoseconds, the cost of reading the clock taken off.
 #[derive(Debug)]
@@ -41,4 +41,15 @@ fn clock_cost() -> u64 {
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Blocks until then. A runtime's timers tick in milliseconds, which would hide what is shorter.
+pub(crate) fn wait_until(due: Instant) {
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left == Duration::ZERO {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
 }

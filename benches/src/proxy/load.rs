@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::proxy::process::cpu_seconds;
+use crate::process::cpu_seconds;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::process::{peak_kib, reset_peak, resident_kib};
 use crate::proxy::Subject;
-use crate::proxy::process::{peak_kib, reset_peak, resident_kib};
 use crate::report::Report;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -4,7 +4,6 @@ mod latency;
 mod load;
 mod memory;
 mod peers;
-mod process;
 
 use std::collections::BTreeMap;
 

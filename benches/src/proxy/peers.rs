@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::proxy::process::{Process, free_port, wait_for, write};
+use crate::process::{Process, free_port, wait_for, write};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

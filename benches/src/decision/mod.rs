@@ -1,5 +1,7 @@
 //! Group `decision`: a policy of 1,000 rules decides, a delegation chain is verified.
 
+mod meaning;
+
 use creto_authz::{AgentId, CompactChain, DelegatorKey, Link, MasterKey, Scope, VerdictCache, verify_links};
 use creto_authz::{ChainVerifier, SignedLink};
 use creto_call::{Call, Capture, Details, Kind, Scheme};
@@ -46,11 +48,8 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
         "scope and policy, 1,000 rules; quota comes with its issue",
     );
     report.add("decision.p99_ns", times.percentile(99.0), "ns", "same");
-    let region = Region::new(ALLOCATOR);
-    for run in 0..10_000 {
-        std::hint::black_box(decide(run));
-    }
-    report.add("decision.allocations", region.change().allocations as f64, "", "in 10,000 decisions");
+    report.add("decision.allocations", allocations(decide), "", "in 10,000 decisions");
+    meaning::measure(&mut report)?;
 
     let (verifier, bytes, holder) = two_links()?;
     let times = Times::of(SAMPLES, |_| verifier.verify(&bytes, &holder, NOW, 0).is_ok());
@@ -61,6 +60,15 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
     report.add("chain.cached_p50_ns", times.percentile(50.0), "ns", "one hot chain; clock resolution 10 ns");
     report.add("chain.cached_p99_ns", times.percentile(99.0), "ns", "same");
     report.finish()
+}
+
+/// How often 10,000 decisions allocate.
+fn allocations<T>(mut decide: impl FnMut(usize) -> T) -> f64 {
+    let region = Region::new(ALLOCATOR);
+    for run in 0..10_000 {
+        std::hint::black_box(decide(run));
+    }
+    region.change().allocations as f64
 }
 
 /// 990 allow rules over exact hosts, wildcards, methods and paths, and 10 denies.
