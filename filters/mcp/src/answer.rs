@@ -30,6 +30,12 @@ pub enum AnswerProblem {
         /// The bound.
         limit: usize,
     },
+    /// An event is cut into more lines than the limit.
+    #[error("the MCP server sent an event of more than {limit} lines")]
+    TooManyLines {
+        /// The bound.
+        limit: usize,
+    },
     /// A message that may hold a tool list is not JSON in one reading.
     #[error("the MCP server sent a message that cannot be read safely: {0}")]
     Json(#[from] StrictJsonProblem),

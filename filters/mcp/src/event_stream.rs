@@ -8,6 +8,9 @@ use std::ops::Range;
 use crate::answer::AnswerProblem;
 use crate::tool_list::may_hold_tools;
 
+/// Most lines of one event: what is noted of each takes more memory than a short line does.
+const MAX_LINES: usize = 1 << 16;
+
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What may follow a CR that ends a line alone: another one, or the fields `data`, `event`, `id` and `retry`.
@@ -138,7 +141,7 @@ fn hand_on(event: &[u8], message: &mut OnMessage<'_>, out: &mut Vec<u8>) -> Resu
     if may_hold_tools(event) && hides_a_line(event) {
         return Err(AnswerProblem::HiddenLine);
     }
-    let lines = lines(event);
+    let lines = lines(event)?;
     let data = || lines.iter().filter(|line| line.name == b"data");
     let mut text = Vec::new();
     for (index, line) in data().enumerate() {
@@ -185,7 +188,7 @@ fn hides_a_line(event: &[u8]) -> bool {
     memchr::memmem::find_iter(event, b"data").any(|at| ends_line(&event[..at]))
 }
 
-fn lines(event: &[u8]) -> Vec<Line<'_>> {
+fn lines(event: &[u8]) -> Result<Vec<Line<'_>>, AnswerProblem> {
     let mut found = Vec::new();
     let mut start = 0;
     while start < event.len() {
@@ -196,12 +199,15 @@ fn lines(event: &[u8]) -> Vec<Line<'_>> {
             Some([_, ..]) => 1,
             _ => 0,
         };
+        if found.len() == MAX_LINES {
+            return Err(AnswerProblem::TooManyLines { limit: MAX_LINES });
+        }
         let (name, value) = field(&rest[..text]);
         let end = start + text + terminator;
         found.push(Line { whole: start..end, terminator: start + text..end, name, value });
         start = end;
     }
-    found
+    Ok(found)
 }
 
 fn field(line: &[u8]) -> (&[u8], &[u8]) {

@@ -8,8 +8,8 @@ mod zstd;
 
 use crate::framing::Encoding;
 
-/// Most bytes decoded of one answer: 256 MiB. What a coding unfolds beyond it is not read, and the usage estimated.
-pub const MAX_DECODED_BYTES: u64 = 256 << 20;
+/// Most bytes decoded of one answer: 64 MiB. What a coding unfolds beyond it is not read, and the usage estimated.
+pub const MAX_DECODED_BYTES: u64 = 64 << 20;
 /// Largest window a coding may ask for, as a power of two: 8 MiB, as RFC 9659 sets for zstd. Brotli may ask for no
 /// more. A larger one is not read, and the usage estimated. (gzip and deflate: always 32 KiB.)
 pub const MAX_WINDOW_LOG: u32 = 23;

@@ -9,10 +9,14 @@ use creto_mcp::{PinBook, PinVerdict, ToolDefinition, ToolPin};
 use creto_policy::{PolicySet, ToolsChanged};
 use parking_lot::Mutex;
 
+use crate::path::judge::now_s;
 use crate::state::{StateError, StateFolder};
 
 /// Changes within this are written together.
 const TOGETHER: Duration = Duration::from_millis(200);
+
+/// Most lines about tools in the log, a second.
+const LINES: u32 = 20;
 
 /// The pins of one sidecar.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct ToolPins {
     changed: AtomicBool,
     /// Held while the file is written.
     writing: Mutex<()>,
+    /// Second of the last line in the log, and lines in it.
+    complained: Mutex<(u64, u32)>,
 }
 
 impl ToolPins {
@@ -40,6 +46,7 @@ impl ToolPins {
             new: AtomicBool::new(false),
             changed: AtomicBool::new(false),
             writing: Mutex::new(()),
+            complained: Mutex::new((0, 0)),
         })
     }
 
@@ -59,7 +66,12 @@ impl ToolPins {
 
     /// Takes note of a listed tool; false when it may not be shown. [`ToolPins::keep_new`] is to be called before
     /// anything of the list is handed on.
-    pub(crate) fn may_show(self: &Arc<Self>, server: &str, tool: &ToolDefinition<'_>, changed: ToolsChanged) -> bool {
+    pub(crate) fn may_show(
+        self: &Arc<Self>,
+        server: &str,
+        tool: &ToolDefinition<'_>,
+        changed: ToolsChanged,
+    ) -> bool {
         let mut book = self.book.lock();
         match book.observe(server, tool) {
             PinVerdict::Same => true,
@@ -68,27 +80,33 @@ impl ToolPins {
                 true
             }
             PinVerdict::NoRoom => {
-                tracing::warn!(
-                    server,
-                    tool = tool.name(),
-                    "a tool is hidden: there is no room for another pin"
-                );
+                if self.may_complain() {
+                    tracing::warn!(
+                        server,
+                        tool = tool.name(),
+                        "a tool is hidden: there is no room for another pin"
+                    );
+                }
                 false
             }
             PinVerdict::Changed { was, is } if changed == ToolsChanged::Allow => {
-                tracing::info!(server, tool = tool.name(), %was, %is, "a tool changed; policy lets it");
+                if self.may_complain() {
+                    tracing::info!(server, tool = tool.name(), %was, %is, "a tool changed; policy lets it");
+                }
                 book.accept(server, tool.name());
                 self.keep_later();
                 true
             }
             PinVerdict::Changed { was, is } => {
-                tracing::warn!(
-                    server,
-                    tool = tool.name(),
-                    %was,
-                    %is,
-                    "a tool changed since it was first seen and is refused; review it, then pin the new hash in policy"
-                );
+                if self.may_complain() {
+                    tracing::warn!(
+                        server,
+                        tool = tool.name(),
+                        %was,
+                        %is,
+                        "a tool changed since it was first seen and is refused; review it, then pin the new hash in policy"
+                    );
+                }
                 self.keep_later();
                 false
             }
@@ -127,12 +145,26 @@ impl ToolPins {
     fn keep_later(self: &Arc<Self>) {
         if !self.changed.swap(true, Ordering::Relaxed) {
             let pins = Arc::clone(self);
-            tokio::task::spawn_blocking(move || {
-                std::thread::sleep(TOGETHER);
+            tokio::spawn(async move {
+                tokio::time::sleep(TOGETHER).await;
                 pins.changed.store(false, Ordering::Relaxed);
-                pins.keep();
+                let written = tokio::task::spawn_blocking(move || pins.keep()).await;
+                if let Err(error) = written {
+                    tracing::error!(%error, "the pins of tools could not be kept on disk");
+                }
             });
         }
+    }
+
+    /// Some lines a second: what a server does over and over must not fill the log.
+    fn may_complain(&self) -> bool {
+        let now = now_s();
+        let mut complained = self.complained.lock();
+        if complained.0 != now {
+            *complained = (now, 0);
+        }
+        complained.1 += 1;
+        complained.1 <= LINES
     }
 
     fn keep(&self) {

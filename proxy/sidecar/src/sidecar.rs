@@ -12,6 +12,7 @@ use crate::admin::metrics::Metrics;
 use crate::enforcement::{Enforced, Enforcement};
 use crate::options::Timeouts;
 use crate::path::body_room::BodyRoom;
+use crate::path::observe::AnswerRoom;
 use crate::path::record::Recorder;
 use crate::pins::ToolPins;
 use crate::plane::PlaneStatus;
@@ -34,6 +35,8 @@ pub(crate) struct Sidecar {
     pub(crate) pins: Arc<ToolPins>,
     /// Memory for request bodies that are read before they are decided on.
     pub(crate) bodies: BodyRoom,
+    /// Memory for answers that are held because they may list tools.
+    pub(crate) answers: Arc<AnswerRoom>,
     pub(crate) timeouts: Timeouts,
     pub(crate) stopping: watch::Sender<bool>,
 }

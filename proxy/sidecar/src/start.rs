@@ -132,6 +132,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         upstreams,
         injector: Injector::new(Some(Arc::new(desk)), Some(Arc::new(tokens)), Some(Arc::new(RotatedFiles))),
         pins,
+        answers: Arc::default(),
         interception: Interception::new(authority, provider),
         metrics,
         plane: PlaneStatus::default(),

@@ -304,8 +304,12 @@ async fn a_realtime_session_is_metered_over_all_its_responses() {
     let refused = tokio_tungstenite::client_async(connect("gpt-realtime-mini"), stream).await;
     assert!(refused.unwrap_err().to_string().contains("403"));
     let stream = TcpStream::connect(scene.sidecar.address()).await.unwrap();
-    let (mut socket, answer) = tokio_tungstenite::client_async(connect("gpt-realtime"), stream).await.unwrap();
-    assert!(!answer.headers().contains_key("sec-websocket-extensions"), "nobody could read compressed messages");
+    let (mut socket, answer) =
+        tokio_tungstenite::client_async(connect("gpt-realtime"), stream).await.unwrap();
+    assert!(
+        !answer.headers().contains_key("sec-websocket-extensions"),
+        "nobody could read compressed messages"
+    );
     for text in ["one two", "three four five"] {
         let item = json!({"type": "conversation.item.create", "item": {"type": "message", "role": "user",
             "content": [{"type": "input_text", "text": text}]}});

@@ -226,7 +226,10 @@ async fn arguments_outside_the_rule_and_headers_that_say_something_else_are_refu
     let long = scene.call_tools(call(&format!(r#"{{"repo":"acme/{}"}}"#, "x".repeat(2 << 20))), &[]).await;
     assert_eq!(long.header("creto-refused"), "body_too_large", "{}", long.text());
     // Clients read no body of a 413: the id is known, so the error goes where they look.
-    assert_eq!((long.status, &long.json()["id"], &long.json()["error"]["code"]), (200, &1.into(), &413.into()));
+    assert_eq!(
+        (long.status, &long.json()["id"], &long.json()["error"]["code"]),
+        (200, &1.into(), &413.into())
+    );
     for headers in [("mcp-method", "tools/list"), ("mcp-name", "delete")] {
         let answer = scene.call_tools(call(r#"{"repo":"acme/x"}"#), &[headers]).await;
         assert_eq!((answer.status, answer.header("creto-refused").as_str()), (400, "header_mismatch"));

@@ -323,3 +323,14 @@ fn a_list_in_another_encoding_cuts_the_answer() {
     let marked = format!("\u{feff}{list}");
     assert!(matches!(filtered(AnswerKind::Json, marked.as_bytes(), &[], keep), Err(AnswerProblem::Json(_))));
 }
+
+#[test]
+fn an_event_of_very_many_lines_cuts_the_answer() {
+    let answer = format!("{}data: {{\"tools\":1}}\n\n", ":\n".repeat(70_000));
+    let problem = filtered(AnswerKind::EventStream, answer.as_bytes(), &[], keep);
+    // Comments go on at the end of their line, so they are no lines of an event; fields are.
+    assert!(problem.is_ok());
+    let answer = format!("{}data: {{\"tools\":1}}\n\n", "a\n".repeat(70_000));
+    let problem = filtered(AnswerKind::EventStream, answer.as_bytes(), &[], keep).unwrap_err();
+    assert_eq!(problem, AnswerProblem::TooManyLines { limit: 65_536 });
+}

@@ -22,10 +22,11 @@ const HEAD: usize = 64 * 1024;
 /// Most headers in a request.
 const HEADERS: usize = 128;
 /// Most calls at once on one HTTP/2 connection.
-const STREAMS: u32 = 250;
-/// Flow-control windows of HTTP/2, bytes.
-const STREAM_WINDOW: u32 = 512 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const STREAMS: u32 = 128;
+/// Flow-control windows of HTTP/2, bytes. All streams together fit in the connection's: calls whose bodies wait, for room
+/// or for their upstream, do not keep the others' from coming.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// An HTTP/2 agent that is silent is asked whether it is there.
 const PING: Duration = Duration::from_secs(60);
 

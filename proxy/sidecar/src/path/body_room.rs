@@ -15,8 +15,8 @@ use crate::http::refuse::Refused;
 const UNIT: usize = 1024;
 /// Taken first for a body that does not say how long it is, bytes.
 const FIRST: usize = 64 * UNIT;
-/// Longest wait for room. It also ends the wait of bodies that grow and wait for each other.
-const WAIT: Duration = Duration::from_secs(10);
+/// Longest wait for room.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// Most of a refused body that is read and let go, so that its sender gets to read the refusal, bytes.
 const DISCARDED: usize = 256 << 20;
@@ -40,13 +40,19 @@ pub(crate) async fn discard(body: &mut Incoming) {
 #[derive(Debug)]
 pub(crate) struct BodyRoom {
     room: Arc<Semaphore>,
+    /// One longest body's room beside it, for one body at a time that grows and finds none: so it ends, and those that
+    /// wait go on. Without it, bodies that grow would wait for each other.
+    last: Arc<Semaphore>,
     longest: usize,
     idle: Duration,
 }
 
 /// A body's place; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Room(OwnedSemaphorePermit);
+pub(crate) struct Room {
+    taken: OwnedSemaphorePermit,
+    last: Option<OwnedSemaphorePermit>,
+}
 
 /// A body that was read.
 #[derive(Debug)]
@@ -56,9 +62,15 @@ pub(crate) struct HeldBody {
 }
 
 impl BodyRoom {
-    /// `longest` of one body and `memory` of all, bytes; `idle` is the longest silence within one.
+    /// `longest` of one body and `memory` of all, bytes, at least that of two; `idle` is the longest silence within one.
     pub(crate) fn new(longest: usize, memory: usize, idle: Duration) -> Self {
-        Self { room: Arc::new(Semaphore::new(memory.max(longest) / UNIT)), longest, idle }
+        let shared = memory.saturating_sub(longest).max(longest);
+        Self {
+            room: Arc::new(Semaphore::new(shared / UNIT)),
+            last: Arc::new(Semaphore::new(1)),
+            longest,
+            idle,
+        }
     }
 
     /// Reads a body to its end.
@@ -69,7 +81,7 @@ impl BodyRoom {
             return Err(self.too_large());
         }
         let mut held = announced.unwrap_or(FIRST).max(UNIT).next_multiple_of(UNIT);
-        let mut room = self.take(held).await?;
+        let mut room = Room { taken: self.take(&self.room, held.div_ceil(UNIT)).await?, last: None };
         let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0));
         loop {
             let frame = match tokio::time::timeout(self.idle, body.frame()).await {
@@ -99,17 +111,29 @@ impl BodyRoom {
             if length > held {
                 // Doubled, as the buffer under it is.
                 let more = length.next_power_of_two().min(self.longest.next_multiple_of(UNIT)) - held;
-                room.0.merge(self.take(more).await?.0);
+                self.grow(&mut room, more.div_ceil(UNIT)).await?;
                 held += more;
             }
             bytes.extend_from_slice(data);
         }
     }
 
-    async fn take(&self, bytes: usize) -> Result<Room, Refused> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        match tokio::time::timeout(WAIT, Arc::clone(&self.room).acquire_many_owned(units)).await {
-            Ok(Ok(permit)) => Ok(Room(permit)),
+    /// More room for a body that has some.
+    async fn grow(&self, room: &mut Room, units: usize) -> Result<(), Refused> {
+        if room.last.is_some() {
+            return Ok(());
+        }
+        match Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)) {
+            Ok(more) => room.taken.merge(more),
+            Err(_) => room.last = Some(self.take(&self.last, 1).await?),
+        }
+        Ok(())
+    }
+
+    async fn take(&self, from: &Arc<Semaphore>, units: usize) -> Result<OwnedSemaphorePermit, Refused> {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        match tokio::time::timeout(WAIT, Arc::clone(from).acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(permit),
             _ => Err(Refused::of(
                 RefusalCode::Overloaded,
                 format!("no memory to hold the request's body became free within {WAIT:?}"),

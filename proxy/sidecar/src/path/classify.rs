@@ -6,7 +6,7 @@ use std::sync::Arc;
 use creto_call::{Details, Dialect, Kind, Meaning, RefusalCode};
 use creto_classify::{Endpoint, Known, Meanings};
 use http::header::CONTENT_TYPE;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use crate::enforcement::Enforcement;
 use crate::http::body::AnswerBody;
@@ -34,7 +34,8 @@ pub(crate) fn voice_of(kind: Kind) -> Voice {
     Voice::from(if kind == Kind::Grpc { Dialect::Grpc } else { Dialect::Problem })
 }
 
-/// The service that a request goes to.
+/// The service that a request goes to. One with a body is taken for a POST where only that makes it a call of a model, a
+/// tool or an agent: servers may do so, by a header that says so or of themselves, and being taken for one only means being read.
 pub(crate) fn endpoint<B>(
     enforcement: &Enforcement,
     destination: &Destination,
@@ -51,12 +52,12 @@ pub(crate) fn endpoint<B>(
         mcp_server: policy.and_then(|policy| policy.mcp_server(host, port, path)).map(|server| server.name()),
         a2a_agent: policy.and_then(|policy| policy.a2a_agent(host, port, path)).map(|agent| agent.name()),
     };
-    let mut found = Endpoint::of(request.method().as_str(), host, path, query, request.headers(), known);
-    if let Endpoint::Mcp { posted, .. } = &mut found {
-        // Whatever the method: a server may take another for a POST, by a header that says so or of itself.
-        *posted |= has_body;
+    let of = |method| Endpoint::of(method, host, path, query, request.headers(), known);
+    match of(request.method().as_str()) {
+        Endpoint::Mcp { server, posted } => Endpoint::Mcp { server, posted: posted || has_body },
+        Endpoint::Plain if has_body && request.method() != Method::POST => of("POST"),
+        found => found,
     }
-    found
 }
 
 /// What a request means, and how its caller is spoken to.

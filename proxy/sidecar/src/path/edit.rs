@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use creto_classify::{Meanings, add_include_usage};
 
+use crate::path::admitted::Admitted;
 use crate::path::classify::Understood;
-use crate::path::recipe::Admitted;
 
 /// Adds `stream_options.include_usage` where the agent did not ask for it; the chunk it brings is then taken out of the
 /// answer. Other bodies stay as they are.

@@ -12,9 +12,9 @@ use http::{Request, Response};
 use crate::capture::Connection;
 use crate::http::body::AnswerBody;
 use crate::http::refuse::Refused;
+use crate::path::admitted::{self, Admitted, Payload};
 use crate::path::forward;
 use crate::path::observe::AnswerPlan;
-use crate::path::recipe::{self, Admitted, Payload};
 use crate::sidecar::Sidecar;
 
 /// Whether a credential for this call signs the body.
@@ -36,7 +36,7 @@ pub(crate) async fn put_in_and_forward(
         // What is signed is what is sent.
         forward::address_to_upstream(&admitted.destination, &mut request);
         if let Err(refused) = put_in(sidecar, &credential, &mut admitted, &mut request, &payload).await {
-            return recipe::end_refused(&admitted.record, &refused);
+            return admitted::end_refused(&admitted.record, &refused);
         }
         admitted.destination.target = None;
     }

@@ -86,25 +86,41 @@ pub(crate) fn judge(
     Ok(Judged { record, verdict })
 }
 
-/// The decision on all messages: the first that is refused, else the first that is only observed, else the allowed one.
+/// The decision on all messages and methods: the first that is refused, else the first that is only observed, else the
+/// allowed one.
 fn decide<'e>(
     enforcement: &'e Enforcement,
     identified: Result<Identified<'e>, RefusalCode>,
     case: Case<'_>,
 ) -> Decision<'e> {
     let mut overall: Option<Decision<'e>> = None;
-    for meaning in case.meanings {
-        let mut call = *case.call;
-        call.details.meaning = *meaning;
-        let decision = authorize::authorize(enforcement, identified, &call);
-        match (&overall, decision) {
-            (_, Decision::Deny(_)) => return decision,
-            (None | Some(Decision::Allow { .. }), _) => overall = Some(decision),
-            _ => {}
+    let overriding = overriding_methods(case.headers);
+    for method in std::iter::once(case.call.method).chain(overriding.iter().map(String::as_str)) {
+        for meaning in case.meanings {
+            let mut call = *case.call;
+            call.method = method;
+            call.details.meaning = *meaning;
+            let decision = authorize::authorize(enforcement, identified, &call);
+            match (&overall, decision) {
+                (_, Decision::Deny(_)) => return decision,
+                (None | Some(Decision::Allow { .. }), _) => overall = Some(decision),
+                _ => {}
+            }
         }
     }
     // A call has at least one meaning, be it none in particular.
     overall.unwrap_or_else(|| Decision::Deny(Refusal::of(RefusalCode::NoRuleAllows)))
+}
+
+/// Methods that headers put in the place of the one sent. Some servers take them (Rack, Google's) and some do not, so the
+/// call must be allowed with each.
+fn overriding_methods(headers: &HeaderMap) -> Vec<String> {
+    ["x-http-method-override", "x-http-method", "x-method-override"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name))
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_uppercase())
+        .filter(|method| !method.is_empty())
+        .collect()
 }
 
 /// What was asked, for the agent to recognise.

@@ -1,5 +1,6 @@
 //! The path of a call. The recipe is `recipe`; every step is a file here.
 
+pub(crate) mod admitted;
 pub(crate) mod authorize;
 pub(crate) mod body_room;
 pub(crate) mod classify;
@@ -10,6 +11,7 @@ pub(crate) mod forward;
 pub(crate) mod identify;
 pub(crate) mod inject;
 pub(crate) mod judge;
+mod key_places;
 pub(crate) mod object;
 pub(crate) mod observe;
 pub(crate) mod plan;

@@ -11,6 +11,7 @@ use crate::enforcement::Enforcement;
 use crate::http::refuse::Refused;
 use crate::path::classify::Understood;
 use crate::path::destination::Destination;
+use crate::path::key_places;
 use crate::path::observe::ToolGate;
 use crate::pins::ToolPins;
 
@@ -29,15 +30,21 @@ pub(crate) fn to<B>(
         .or_else(|| to_tools(pins, destination, request, understood))
 }
 
-/// A placeholder goes where its credential is bound to, and nowhere else.
+/// A placeholder goes where its credential is bound to, as a key, and nowhere else.
 fn to_placeholders<B>(
     enforcement: &Enforcement,
     request: &Request<B>,
     credential: Option<&Arc<Credential>>,
 ) -> Option<Refused> {
     let allowed = credential.map(|bound| bound.placeholder.as_str());
-    let foreign = enforcement.placeholders.find_foreign(request.headers(), request.uri(), allowed)?;
-    Some(Refused::of(RefusalCode::PlaceholderMisplaced, foreign.to_string()))
+    let placeholders = &enforcement.placeholders;
+    if let Some(foreign) = placeholders.find_foreign(request.headers(), request.uri(), allowed) {
+        return Some(Refused::of(RefusalCode::PlaceholderMisplaced, foreign.to_string()));
+    }
+    let stray = key_places::stray_placeholder(placeholders, request, credential?)?;
+    let words =
+        format!("the placeholder {} stands in {}, which takes no keys", stray.placeholder, stray.place);
+    Some(Refused::of(RefusalCode::PlaceholderMisplaced, words))
 }
 
 fn to_plain_text(call: &Call<'_>, credential: Option<&Arc<Credential>>) -> Option<Refused> {

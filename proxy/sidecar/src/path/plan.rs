@@ -11,11 +11,11 @@ use crate::enforcement::Enforcement;
 use crate::path::classify::Understood;
 use crate::path::destination::Destination;
 use crate::path::observe::{AnswerPlan, ToolGate, shape_of};
-use crate::pins::ToolPins;
+use crate::sidecar::Sidecar;
 
 /// None for a call whose answer nobody reads.
 pub(crate) fn of(
-    pins: &Arc<ToolPins>,
+    sidecar: &Sidecar,
     enforcement: &Arc<Enforcement>,
     call: &Call<'_>,
     destination: &Destination,
@@ -35,7 +35,8 @@ pub(crate) fn of(
                 lists,
                 awaits_stream: call.method == "GET" && accepts_events(call),
                 enforcement: Arc::clone(enforcement),
-                pins: Arc::clone(pins),
+                pins: Arc::clone(&sidecar.pins),
+                room: Arc::clone(&sidecar.answers),
                 capture: call.capture,
                 origin: Arc::clone(&destination.origin),
                 path: call.path.to_owned(),

@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use creto_call::{Call, Kind};
 use creto_classify::Endpoint;
-use creto_credentials::Credential;
 use creto_proto::v1::Verdict;
 use http::header::EXPECT;
 use http::{Method, Request, Response, Version};
@@ -17,34 +15,13 @@ use crate::enforcement::Enforcement;
 use crate::http::body::AnswerBody;
 use crate::http::refuse::{self, Refused, Voice};
 use crate::http::strict;
-use crate::path::body_room::{self, HeldBody, Room};
+use crate::path::admitted::{Admitted, Payload, end_refused};
+use crate::path::body_room::{self, HeldBody};
 use crate::path::classify::{self, Understood};
 use crate::path::destination::{self, Destination};
 use crate::path::judge::{self, Case};
-use crate::path::observe::AnswerPlan;
-use crate::path::record::{Asked, CallRecord, Decided, Outcome};
+use crate::path::record::{Asked, Decided};
 use crate::path::{edit, forward, identify, inject, object, plan};
-use crate::upstream::Guard;
-
-/// A call that may leave.
-pub(crate) struct Admitted {
-    pub(crate) destination: Destination,
-    pub(crate) record: Arc<CallRecord>,
-    /// Which addresses its destination may have.
-    pub(crate) guard: Guard,
-    /// What is put in where the agent has a placeholder.
-    pub(crate) credential: Option<Arc<Credential>>,
-    /// What is to be read of the answer.
-    pub(crate) plan: Option<Box<AnswerPlan>>,
-}
-
-/// What the agent sends with a call.
-pub(crate) enum Payload {
-    /// As it comes.
-    Streamed(Incoming),
-    /// Read, because its meaning was asked for.
-    Held { bytes: Bytes, room: Room },
-}
 
 /// What is known of a body.
 #[derive(Clone, Copy, Debug)]
@@ -265,7 +242,7 @@ fn admit<B>(
     };
     // reserve, hold: quota and people stand here, between the decision and the wire.
     let credential = credential.map(Arc::clone);
-    let plan = plan::of(&sidecar.pins, &headed.enforcement, &call, &headed.destination, understood);
+    let plan = plan::of(sidecar, &headed.enforcement, &call, &headed.destination, understood);
     Ok(Admitted { destination: headed.destination, record: judged.record, guard, credential, plan })
 }
 
@@ -304,10 +281,4 @@ pub(crate) fn refuse_and_record(
         Ok(record) => end_refused(&record, refused),
         Err(_) => refuse::answer(refused, voice, ""),
     }
-}
-
-pub(crate) fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
-    record.status(refused.code.status());
-    record.finish(Outcome::Refused);
-    refuse::answer(refused, record.voice(), &record.call_id())
 }

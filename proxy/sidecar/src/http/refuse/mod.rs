@@ -211,6 +211,10 @@ mod tests {
         assert_eq!((&json[0]["id"], &json[1]["id"]), (&1.into(), &2.into()));
         let (status, _, text) = read(answer(&refused, &voice(&[], false), "")).await;
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((status, &json["id"]), (403, &serde_json::Value::Null), "a notification has no id to answer");
+        assert_eq!(
+            (status, &json["id"]),
+            (403, &serde_json::Value::Null),
+            "a notification has no id to answer"
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! observe: what an answer says while it streams through. Most answers are not read at all; those that are cost a
 //! constant amount of memory each.
 
+mod answer_room;
 mod shape;
 mod stray_list;
 mod tools;
 
 use std::time::Duration;
 
+use answer_room::HeldAnswer;
 use bytes::Bytes;
 use creto_credentials::{Injection, Injector, Scrubber};
 use creto_mcp::{AnswerFilter, AnswerKind, AnswerLimits, AnswerProblem};
@@ -21,6 +23,7 @@ use stray_list::StrayList;
 
 use crate::path::record::CallRecord;
 
+pub(crate) use answer_room::AnswerRoom;
 pub(crate) use creto_metering::Ending;
 pub(crate) use shape::shape_of;
 pub(crate) use tools::ToolGate;
@@ -34,6 +37,8 @@ pub(crate) enum AnswerFault {
     Encoded(String),
     #[error("the MCP server put a list of tools into the answer to another call")]
     StrayList,
+    #[error("too many long answers of MCP servers are held at once")]
+    NoRoom,
 }
 
 /// What is to be read of the answer, known before the call leaves.
@@ -137,7 +142,7 @@ impl AnswerPlan {
             Some(gate) if !upgraded => ListWatch::of(&gate, response)?.map(|watch| (gate, watch)),
             _ => None,
         };
-        let reading = Reading { scrubber, tools, scanner, strip, held: 0 };
+        let reading = Reading { scrubber, tools, scanner, strip, held: 0, asked: false };
         if reading.changes_length() {
             for name in [&CONTENT_LENGTH, &ETAG, &CONTENT_DIGEST] {
                 response.headers_mut().remove(name);
@@ -149,13 +154,15 @@ impl AnswerPlan {
 
 /// All that a header says, as clients read one that occurs more than once.
 fn said(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let values: Vec<_> =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     values.join(", ")
 }
 
 /// Values are covered; a name cannot be, so such a header goes.
 fn drop_names_with_secrets(scrubber: &Scrubber, headers: &mut HeaderMap) {
-    let named: Vec<_> = headers.keys().filter(|name| scrubber.scrub_text(name.as_str()).is_some()).cloned().collect();
+    let named: Vec<_> =
+        headers.keys().filter(|name| scrubber.scrub_text(name.as_str()).is_some()).cloned().collect();
     for name in named {
         headers.remove(name);
     }
@@ -165,7 +172,7 @@ fn drop_names_with_secrets(scrubber: &Scrubber, headers: &mut HeaderMap) {
 #[derive(Debug)]
 enum ListWatch {
     /// Held message by message, and filtered.
-    Filter(Box<AnswerFilter>),
+    Filter(Box<AnswerFilter>, HeldAnswer),
     /// One JSON text that has no list in it by right. It can be large, so it is not held.
     NoList(StrayList),
 }
@@ -181,18 +188,27 @@ impl ListWatch {
         };
         Ok(kind.map(|kind| match kind {
             AnswerKind::Json if !gate.lists => Self::NoList(StrayList::default()),
-            kind => Self::Filter(Box::new(AnswerFilter::new(kind, AnswerLimits::default()))),
+            kind => {
+                Self::Filter(Box::new(AnswerFilter::new(kind, AnswerLimits::default())), gate.room.answer())
+            }
         }))
     }
 
     fn push(&mut self, gate: &ToolGate, data: Bytes) -> Result<Bytes, AnswerFault> {
         match self {
-            Self::Filter(filter) => {
+            Self::Filter(filter, held) => {
+                if !held.came(data.len()) {
+                    return Err(AnswerFault::NoRoom);
+                }
                 let mut out = Vec::with_capacity(data.len());
                 let pushed = filter.push(&data, &mut |tool| gate.shows(tool), &mut out);
                 // Before anything of it is handed on.
                 gate.pins.keep_new();
                 pushed?;
+                if !out.is_empty() {
+                    // At most the end of this chunk is held still.
+                    held.left(data.len());
+                }
                 Ok(out.into())
             }
             // Cut before its end, the text is none to any reader.
@@ -211,8 +227,10 @@ pub(crate) struct Reading {
     tools: Option<(ToolGate, ListWatch)>,
     scanner: Option<Scanner>,
     strip: Option<UsageChunkStripper>,
-    /// Bytes that the scrubber holds back, and was not asked for yet.
+    /// Bytes that the scrubber holds back.
     held: usize,
+    /// It was asked for them, and gave what it would.
+    asked: bool,
 }
 
 /// A message is held back this long for its last bytes' sake.
@@ -225,7 +243,7 @@ impl Reading {
 
     /// Whether more or fewer bytes may be handed on than came.
     pub(crate) fn changes_length(&self) -> bool {
-        matches!(self.tools, Some((_, ListWatch::Filter(_)))) || self.strip.is_some()
+        matches!(self.tools, Some((_, ListWatch::Filter(..)))) || self.strip.is_some()
     }
 
     /// Takes what came and gives what may be handed on now.
@@ -236,6 +254,7 @@ impl Reading {
                 self.held += data.len();
                 let sure = scrubber.push(data);
                 self.held -= sure.len();
+                self.asked = false;
                 sure
             }
             None => data,
@@ -253,13 +272,14 @@ impl Reading {
 
     /// Whether bytes are held back because a secret could begin with them.
     pub(crate) fn holds(&self) -> bool {
-        self.held > 0
+        self.held > 0 && !self.asked
     }
 
     /// Nothing came for a moment: a message whose last byte could begin a secret goes on all the same.
     pub(crate) fn pause(&mut self) -> Result<Bytes, AnswerFault> {
-        self.held = 0;
         let given = self.scrubber.as_mut().map(Scrubber::pause).unwrap_or_default();
+        self.held -= given.len();
+        self.asked = true;
         self.read(given)
     }
 
@@ -280,6 +300,7 @@ impl Reading {
 
     /// What is held back only because a secret could begin with it: sent when one side of a WebSocket has ended.
     pub(crate) fn rest(&mut self) -> Bytes {
+        self.held = 0;
         self.scrubber.as_mut().map(Scrubber::finish).unwrap_or_default()
     }
 
@@ -294,7 +315,7 @@ impl Reading {
             && ending == Ending::Complete
         {
             let mut last = Vec::new();
-            if let Some((gate, ListWatch::Filter(filter))) = &mut self.tools {
+            if let Some((gate, ListWatch::Filter(filter, _))) = &mut self.tools {
                 filter.finish(&mut |tool| gate.shows(tool), &mut last)?;
                 gate.pins.keep_new();
             }

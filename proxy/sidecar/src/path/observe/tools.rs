@@ -7,6 +7,7 @@ use creto_mcp::ToolDefinition;
 use creto_policy::ToolsChanged;
 
 use crate::enforcement::Enforcement;
+use crate::path::observe::AnswerRoom;
 use crate::pins::ToolPins;
 use crate::upstream::Origin;
 
@@ -15,6 +16,8 @@ use crate::upstream::Origin;
 pub(crate) struct ToolGate {
     pub(crate) enforcement: Arc<Enforcement>,
     pub(crate) pins: Arc<ToolPins>,
+    /// Where the answer is held.
+    pub(crate) room: Arc<AnswerRoom>,
     pub(crate) capture: Capture,
     pub(crate) origin: Arc<Origin>,
     pub(crate) path: String,

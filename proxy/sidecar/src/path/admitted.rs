@@ -1,0 +1,43 @@
+//! What the decision leaves behind: a call that may go on, or one that is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use creto_credentials::Credential;
+use http::Response;
+use hyper::body::Incoming;
+
+use crate::http::body::AnswerBody;
+use crate::http::refuse::{self, Refused};
+use crate::path::body_room::Room;
+use crate::path::destination::Destination;
+use crate::path::observe::AnswerPlan;
+use crate::path::record::{CallRecord, Outcome};
+use crate::upstream::Guard;
+
+/// A call that may leave.
+pub(crate) struct Admitted {
+    pub(crate) destination: Destination,
+    pub(crate) record: Arc<CallRecord>,
+    /// Which addresses its destination may have.
+    pub(crate) guard: Guard,
+    /// What is put in where the agent has a placeholder.
+    pub(crate) credential: Option<Arc<Credential>>,
+    /// What is to be read of the answer.
+    pub(crate) plan: Option<Box<AnswerPlan>>,
+}
+
+/// What the agent sends with a call.
+pub(crate) enum Payload {
+    /// As it comes.
+    Streamed(Incoming),
+    /// Read, because its meaning was asked for.
+    Held { bytes: Bytes, room: Room },
+}
+
+/// Ends the record of a refused call, and answers.
+pub(crate) fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
+    record.status(refused.code.status());
+    record.finish(Outcome::Refused);
+    refuse::answer(refused, record.voice(), &record.call_id())
+}
