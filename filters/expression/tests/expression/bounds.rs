@@ -143,7 +143,7 @@ fn a_map_or_list_that_miscounts_itself_does_no_harm() {
 }
 
 #[test]
-fn the_deepest_expressions_fit_on_a_small_stack() {
+fn the_deepest_expressions_fit_on_half_the_stack_of_a_worker() {
     let deep = |open: &str, inner: &str, close: &str| {
         let source = |levels: usize| format!("{}{inner}{}", open.repeat(levels), close.repeat(levels));
         (1..=64).rev().map(source).find_map(|source| Program::compile(&source, schema()).ok()).unwrap()
@@ -164,7 +164,8 @@ fn the_deepest_expressions_fit_on_a_small_stack() {
             assert!(!matches!(program.evaluate(&call()), Verdict::Unknown), "{program:?}");
         }
     };
-    std::thread::Builder::new().stack_size(512 * 1024).spawn(check).unwrap().join().unwrap();
+    // A tokio worker has 2 MiB. How much a debug build takes depends on how it is cut into units.
+    std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap().join().unwrap();
 }
 
 #[test]
