@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::missing_panics_doc)]
 
 mod journal;
+mod scene;
 mod small_disk;
 mod traffic;
 
 pub use journal::{Journal, Made};
+pub use scene::Scene;
 pub use small_disk::SmallDisk;
 pub use traffic::{Traffic, WAY_IN, call, policy};

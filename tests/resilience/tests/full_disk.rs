@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use creto_test_resilience::{Journal, SmallDisk, call, policy};
-use creto_test_support::{Answer, HttpAgent, Plane, Sidecar, Upstream, eventually};
+use creto_test_resilience::{Journal, Scene, SmallDisk, call};
+use creto_test_support::{Answer, HttpAgent, eventually};
 
 /// Most calls until the spool must be full: each takes over 3 KiB of its few MiB.
 const MOST_CALLS: usize = 3000;
@@ -44,21 +44,16 @@ async fn fill(client: &HttpAgent, journal: &Arc<Journal>) -> Answer {
 }
 
 /// Fills the spool with the plane away, and holds the sidecar to its word.
-async fn refuses_when_full(
-    plane: &Plane,
-    sidecar: &Sidecar,
-    upstream: &Upstream,
-    says: &str,
-) -> Arc<Journal> {
-    let journal = Arc::new(Journal::default());
+async fn refuses_when_full(scene: &Scene, says: &str) {
+    let Scene { journal, sidecar, plane, upstream } = scene;
     let client = sidecar.http_agent();
-    call(&client, &journal, "/echo/open/before").await.unwrap();
+    call(&client, journal, "/echo/open/before").await.unwrap();
     plane.kill9();
-    let refused = fill(&client, &journal).await;
+    let refused = fill(&client, journal).await;
     assert_refused_for_the_disk(&refused, says);
     for n in 0..WHEN_FULL {
         let path = long_path("full", n);
-        let answer = call(&client, &journal, &path).await.unwrap();
+        let answer = call(&client, journal, &path).await.unwrap();
         assert_refused_for_the_disk(&answer, says);
         assert_eq!(upstream.count(&path), 0, "forwarded without a record");
     }
@@ -67,10 +62,9 @@ async fn refuses_when_full(
     }
     // A refusal by policy would leave no record either.
     let path = format!("/echo/secret/{}", "x".repeat(3500));
-    let answer = call(&client, &journal, &path).await.unwrap();
+    let answer = call(&client, journal, &path).await.unwrap();
     assert_refused_for_the_disk(&answer, says);
     sidecar.assert_running();
-    journal
 }
 
 fn assert_refused_for_the_disk(answer: &Answer, says: &str) {
@@ -80,8 +74,8 @@ fn assert_refused_for_the_disk(answer: &Answer, says: &str) {
 }
 
 /// Waits until calls are let through again.
-async fn works_again(sidecar: &Sidecar, journal: &Journal) {
-    let client = &sidecar.http_agent();
+async fn works_again(scene: &Scene) {
+    let (client, journal) = (&scene.sidecar.http_agent(), &scene.journal);
     let n = std::cell::Cell::new(0);
     eventually("calls work again", || async {
         n.set(n.get() + 1);
@@ -96,66 +90,49 @@ async fn works_again(sidecar: &Sidecar, journal: &Journal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_calls_until_there_is_space_again() {
-    let upstream = Upstream::start_plain().await;
-    let plane = Plane::start().await;
     let disk = SmallDisk::mount(6);
-    let agent = plane.trusted_agent("researcher").await;
-    plane.apply_policy(&policy(upstream.port())).await;
-    let sidecar = plane.sidecar(&agent).state(disk.path()).start().await;
+    let scene = Scene::set_with(|sidecar| sidecar.state(disk.path())).await;
 
-    let journal = refuses_when_full(&plane, &sidecar, &upstream, "No space left on device").await;
-    plane.restart().await;
-    works_again(&sidecar, &journal).await;
-    journal.assert_on_record(&plane, &sidecar, &upstream).await;
+    refuses_when_full(&scene, "No space left on device").await;
+    scene.plane.restart().await;
+    works_again(&scene).await;
+    scene.assert_on_record().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_at_its_limit_refuses_calls_until_the_plane_has_taken_it() {
-    let upstream = Upstream::start_plain().await;
-    let plane = Plane::start().await;
-    let agent = plane.trusted_agent("researcher").await;
-    plane.apply_policy(&policy(upstream.port())).await;
-    let sidecar = plane.sidecar(&agent).args(&["--spool-limit", "4"]).start().await;
+    let scene = Scene::set_with(|sidecar| sidecar.args(&["--spool-limit", "4"])).await;
 
-    let journal = refuses_when_full(&plane, &sidecar, &upstream, "the control plane has not taken").await;
-    plane.restart().await;
-    works_again(&sidecar, &journal).await;
-    journal.assert_on_record(&plane, &sidecar, &upstream).await;
+    refuses_when_full(&scene, "the control plane has not taken").await;
+    scene.plane.restart().await;
+    works_again(&scene).await;
+    scene.assert_on_record().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sidecar_killed_on_a_full_disk_comes_up_and_hands_its_records_over() {
-    let upstream = Upstream::start_plain().await;
-    let plane = Plane::start().await;
     let disk = SmallDisk::mount(6);
-    let agent = plane.trusted_agent("researcher").await;
-    plane.apply_policy(&policy(upstream.port())).await;
-    let sidecar = plane.sidecar(&agent).state(disk.path()).start().await;
+    let scene = Scene::set_with(|sidecar| sidecar.state(disk.path())).await;
 
-    let journal = refuses_when_full(&plane, &sidecar, &upstream, "No space left on device").await;
-    sidecar.restart().await;
-    plane.restart().await;
-    works_again(&sidecar, &journal).await;
-    journal.assert_on_record(&plane, &sidecar, &upstream).await;
+    refuses_when_full(&scene, "No space left on device").await;
+    scene.sidecar.restart().await;
+    scene.plane.restart().await;
+    works_again(&scene).await;
+    scene.assert_on_record().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_without_the_plane_stay_within_the_spool_limit() {
-    let upstream = Upstream::start_plain().await;
-    let plane = Plane::start().await;
-    let agent = plane.trusted_agent("researcher").await;
-    plane.apply_policy(&policy(upstream.port())).await;
-    let sidecar = plane.sidecar(&agent).args(&["--spool-limit", "4"]).start().await;
-    let journal = Journal::default();
-    plane.kill9();
+    let scene = Scene::set_with(|sidecar| sidecar.args(&["--spool-limit", "4"])).await;
+    scene.plane.kill9();
     for n in 0..8 {
-        call(&sidecar.http_agent(), &journal, &format!("/echo/open/{n}")).await.unwrap();
-        sidecar.restart().await;
+        call(&scene.sidecar.http_agent(), &scene.journal, &format!("/echo/open/{n}")).await.unwrap();
+        scene.sidecar.restart().await;
     }
-    journal.assert_the_policy_held();
-    let files = std::fs::read_dir(sidecar.state().join("spool")).unwrap();
+    scene.journal.assert_the_policy_held();
+    let files = std::fs::read_dir(scene.sidecar.state().join("spool")).unwrap();
     let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
-    plane.restart().await;
-    journal.assert_on_record(&plane, &sidecar, &upstream).await;
+    scene.plane.restart().await;
+    scene.assert_on_record().await;
     assert!(bytes <= 5 << 20, "8 calls take {bytes} bytes: over 4 MiB and the spare segment of 1 MiB");
 }

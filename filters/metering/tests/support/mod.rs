@@ -69,7 +69,7 @@ fn golden(name: String, body: Vec<u8>, expected: &Value) -> Golden {
     let content_type = text("content_type").unwrap();
     let usage = &expected["usage"];
     for kind in usage.as_object().unwrap().keys() {
-        assert!(KINDS.contains(&kind.as_str()) || kind == "estimated", "{name}: no kind {kind}");
+        assert!(Usage::KINDS.contains(&kind.as_str()) || kind == "estimated", "{name}: no kind {kind}");
     }
     let count = |kind: &str| usage[kind].as_u64().unwrap_or(0);
     Golden {
@@ -110,17 +110,3 @@ fn golden(name: String, body: Vec<u8>, expected: &Value) -> Golden {
         body,
     }
 }
-
-const KINDS: [&str; 11] = [
-    "input",
-    "cached_input",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-    "reasoning",
-    "audio_input",
-    "audio_output",
-    "image_input",
-    "images",
-    "server_tool_calls",
-];

@@ -10,20 +10,9 @@ use super::{
 };
 use crate::{MAX_TEXT_GLOB, conditions::Conditions, problem::Findings, text_glob::TextGlob, when::When};
 
-/// The keys of a rule that need the request to be read.
-pub(super) const REQUEST_KEYS: &[&str] = &[
-    "method",
-    "path",
-    "provider",
-    "model",
-    "mcp_server",
-    "mcp_method",
-    "tool",
-    "arguments",
-    "a2a_agent",
-    "skill",
-    "when",
-];
+/// The keys of a rule that ask what a call means.
+pub(super) const CONDITION_KEYS: &[&str] =
+    &["provider", "model", "mcp_server", "mcp_method", "tool", "arguments", "a2a_agent", "skill", "when"];
 /// The keys of a rule by the protocol that they are about.
 const PROTOCOLS: [(&str, &[&str]); 3] = [
     ("model calls", &["provider", "model"]),

@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     choice,
-    conditions::{REQUEST_KEYS, conditions},
+    conditions::{CONDITION_KEYS, conditions},
     known_word, name_of,
     place::place,
     unique,
@@ -18,40 +18,11 @@ use super::{
 };
 use crate::{Effect, Place, Rule, problem::Findings};
 
-const ALLOW_KEYS: &[&str] = &[
-    "name",
-    "host",
-    "port",
-    "method",
-    "path",
-    "private",
-    "tls",
-    "provider",
-    "model",
-    "mcp_server",
-    "mcp_method",
-    "tool",
-    "arguments",
-    "a2a_agent",
-    "skill",
-    "when",
-];
-const DENY_KEYS: &[&str] = &[
-    "name",
-    "host",
-    "port",
-    "method",
-    "path",
-    "provider",
-    "model",
-    "mcp_server",
-    "mcp_method",
-    "tool",
-    "arguments",
-    "a2a_agent",
-    "skill",
-    "when",
-];
+const FIRST_KEYS: &[&str] = &["name", "host", "port"];
+/// Asked of the request line.
+const LINE_KEYS: &[&str] = &["method", "path"];
+/// Of allow rules only.
+const ALLOW_KEYS: &[&str] = &["private", "tls"];
 const METHODS: &[&str] =
     &["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"];
 
@@ -64,11 +35,12 @@ pub(super) fn rule(
     findings: &mut Findings<'_>,
 ) -> Option<Rule> {
     let line = findings.line(span.start);
-    let (effect, what, keys) = match key {
+    let (effect, what, own_keys) = match key {
         "allow" => (Effect::Allow, "[[allow]]", ALLOW_KEYS),
-        _ => (Effect::Deny, "[[deny]]", DENY_KEYS),
+        _ => (Effect::Deny, "[[deny]]", &[][..]),
     };
-    let table = Table::open(table, span, what, keys, findings);
+    let keys = [FIRST_KEYS, LINE_KEYS, own_keys, CONDITION_KEYS].concat();
+    let table = Table::open(table, span, what, &keys, findings);
     let name = table.required("name", findings).and_then(|value| {
         let name = name_of(value, "rule", findings)?;
         unique(names, &name, value.span(), "rule", findings).then_some(name)
@@ -94,7 +66,7 @@ pub(super) fn rule(
             "when" => conditions.when.as_ref().is_some_and(|when| !when.is_about_destination_only()),
             _ => true,
         };
-        for key in REQUEST_KEYS.iter().filter(|key| reads(key)) {
+        for key in LINE_KEYS.iter().chain(CONDITION_KEYS).filter(|key| reads(key)) {
             let Some(value) = table.get(key) else { continue };
             findings.add_help(
                 value.span(),

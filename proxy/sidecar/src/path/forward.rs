@@ -39,14 +39,13 @@ pub(crate) fn address_to_upstream(destination: &Destination, request: &mut Reque
     headers.remove(EXPECT);
 }
 
-/// Sends the call and gives the answer as it comes.
+/// Sends a call that is addressed to its upstream, and gives the answer as it comes.
 pub(crate) async fn forward(
     sidecar: &Arc<Sidecar>,
     mut admitted: Admitted,
     mut request: Request<()>,
     payload: Payload,
 ) -> Response<AnswerBody> {
-    address_to_upstream(&admitted.destination, &mut request);
     let record = Arc::clone(&admitted.record);
     let agent_side = (record.kind() == Kind::WebSocket).then(|| hyper::upgrade::on(&mut request));
     let mut unanswered = Unanswered { plan: admitted.plan.take(), record: Arc::clone(&record) };

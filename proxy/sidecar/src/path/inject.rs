@@ -32,13 +32,12 @@ pub(crate) async fn put_in_and_forward(
     payload: Payload,
 ) -> Response<AnswerBody> {
     let sidecar = &connection.sidecar;
-    if let Some(credential) = admitted.credential.take() {
-        // What is signed is what is sent.
-        forward::address_to_upstream(&admitted.destination, &mut request);
-        if let Err(refused) = put_in(sidecar, &credential, &mut admitted, &mut request, &payload).await {
-            return admitted::end_refused(&admitted.record, &refused);
-        }
-        admitted.destination.target = None;
+    // Before the credential: what is signed is what is sent.
+    forward::address_to_upstream(&admitted.destination, &mut request);
+    if let Some(credential) = admitted.credential.take()
+        && let Err(refused) = put_in(sidecar, &credential, &mut admitted, &mut request, &payload).await
+    {
+        return admitted::end_refused(&admitted.record, &refused);
     }
     forward::forward(sidecar, admitted, request, payload).await
 }

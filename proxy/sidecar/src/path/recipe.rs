@@ -56,11 +56,12 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     // Most calls are decided on the head alone, and their bodies stream.
     match admit_unread(&connection, headed, &request) {
         Ok(admitted) => {
-            let (request, body) = apart(request);
+            let (mut request, body) = apart(request);
             let payload = Payload::Streamed(body);
             if admitted.credential.is_some() {
                 return Box::pin(inject::put_in_and_forward(connection, admitted, request, payload)).await;
             }
+            forward::address_to_upstream(&admitted.destination, &mut request);
             forward::forward(&connection.sidecar, admitted, request, payload).await
         }
         Err(answer) => refuse_unread(request, answer).await,
@@ -172,20 +173,19 @@ fn must_be_read(headed: &Headed, request: &Request<Incoming>) -> bool {
         return false;
     }
     let Some(policy) = &headed.enforcement.policy else { return false };
-    if identify::identify(&headed.enforcement, request.headers(), judge::now_s()).is_err() {
-        return false;
-    }
     let understood = Understood::head(&headed.endpoint);
     let details = classify::details(&headed.destination, request, request.body().size_hint().exact(), false);
     let call = call(headed, request, details);
-    understood.with_each(|meanings| {
+    let asked = understood.with_each(|meanings| {
         meanings.iter().any(|meaning| {
             let mut call = call;
             call.details.meaning = *meaning;
             (headed.endpoint.reads_body() || policy.needs_body(&call) || inject::needs_body(policy, &call))
                 && (policy.observes() || policy.could_allow(&call))
         })
-    })
+    });
+    // Last: most bodies are not asked for, and whose call it is is looked at again when it is judged.
+    asked && identify::identify(&headed.enforcement, request.headers(), judge::now_s()).is_ok()
 }
 
 fn call<'a, B>(headed: &'a Headed, request: &'a Request<B>, details: creto_call::Details<'a>) -> Call<'a> {
