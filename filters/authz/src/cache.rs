@@ -1,37 +1,32 @@
 //! Verdicts on chains that held before, by their tag.
 
+use std::sync::Arc;
+
 use crate::{
-    AgentId, ChainError, ChainVerifier, VerifiedChain,
-    chain::{TAG, same_tag},
+    AgentId, ChainError, ChainVerifier, SharedVerdicts, VerifiedChain,
+    chain::TAG,
+    shared::{WAYS, in_turn, set_of},
+    verdict::{Terms, Verdict},
 };
 
-/// Most verdicts kept; a further one pushes out an older one of its set.
+/// Most verdicts kept; a further one pushes out another one of its set.
 const MAX_ENTRIES: usize = 4096;
-/// Verdicts to begin with: an idle sidecar pays for one set only.
+/// Verdicts to begin with: an idle sidecar pays for four sets only.
 const FIRST_ENTRIES: usize = 16;
-/// Verdicts looked at for one tag.
-const WAYS: usize = 4;
-/// Longest life of a verdict, in seconds.
-const MAX_AGE_S: u64 = 300;
 
-/// Verdicts on chains that held, for one thread.
+/// Verdicts on chains that held, for one thread; with [`VerdictCache::shared`] in front of those of all threads.
 ///
 /// The tag alone is the key: it is the output of a keyed hash and only verified ones are kept, so nobody outside can
-/// choose a place in the table, and what a hit says comes from the entry, never from the bytes shown.
-/// After a change of keys, call [`VerdictCache::clear`].
+/// choose a place in the table, and what a hit says comes from the entry, never from the bytes shown. Whoever shows a
+/// tag is taken to hold the chain; so a tag is as secret as a password, and never logged.
+///
+/// A verdict counts for 5 minutes at most, not past the earliest expiry of its chain, and only while the verifier has
+/// the same keys and the lowest accepted epoch is the same: any other empties the cache.
 #[derive(Clone, Debug, Default)]
 pub struct VerdictCache {
-    entries: Vec<Option<Entry>>,
-    min_epoch: u32,
-    /// Whose turn it is to be pushed out.
-    turn: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    chain: VerifiedChain,
-    made_at_s: u64,
-    ends_at_s: u64,
+    entries: Vec<Verdict>,
+    terms: Terms,
+    shared: Option<Arc<SharedVerdicts>>,
 }
 
 impl VerdictCache {
@@ -41,10 +36,17 @@ impl VerdictCache {
         Self::default()
     }
 
+    /// An empty cache in front of verdicts that all threads share.
+    #[must_use]
+    pub fn shared(verdicts: Arc<SharedVerdicts>) -> Self {
+        Self { shared: Some(verdicts), ..Self::default() }
+    }
+
     /// Checks a chain, from memory if it held lately. Arguments as of [`ChainVerifier::verify`].
     ///
     /// # Errors
     /// As [`ChainVerifier::verify`]; refusals are not remembered.
+    #[inline]
     pub fn verify(
         &mut self,
         verifier: &ChainVerifier,
@@ -54,47 +56,41 @@ impl VerdictCache {
         min_epoch: u32,
     ) -> Result<VerifiedChain, ChainError> {
         if let Some((_, tag)) = bytes.split_last_chunk::<TAG>()
-            && let Some(chain) = self.get(tag, holder, now_s, min_epoch)
+            && let Some(chain) = self.get(verifier, tag, holder, now_s, min_epoch)
         {
-            return Ok(chain);
+            return Ok(*chain);
         }
-        let chain = verifier.verify(bytes, holder, now_s, min_epoch)?;
-        self.insert(&chain, now_s, min_epoch);
-        Ok(chain)
+        self.verify_fully(verifier, bytes, holder, now_s, min_epoch)
     }
 
-    /// The verdict on the chain with this tag, if it was made within 5 minutes, under the same `min_epoch`, for the
-    /// same holder, and no link has expired since.
+    /// The verdict on the chain with this tag, if it was given within 5 minutes, under the same keys and the same
+    /// `min_epoch`, for the same holder, and no link has expired since.
     #[inline]
     pub fn get(
         &mut self,
+        verifier: &ChainVerifier,
         tag: &[u8; TAG],
         holder: &AgentId,
         now_s: u64,
         min_epoch: u32,
-    ) -> Option<VerifiedChain> {
-        if min_epoch != self.min_epoch {
-            self.clear();
-            self.min_epoch = min_epoch;
-        }
-        let set = set_of(tag, self.entries.len())?;
-        self.entries[set..set + WAYS].iter().flatten().find_map(|entry| {
-            // A clock set back makes an entry older than now: then it is checked again.
-            let lives = entry.made_at_s <= now_s && now_s < entry.ends_at_s;
-            (same_tag(&entry.chain.tag, tag) && lives && entry.chain.holder == holder.0[..20])
-                .then_some(entry.chain)
-        })
+    ) -> Option<&VerifiedChain> {
+        self.agree(Terms::of(verifier, min_epoch));
+        let at = match self.find(tag, holder, now_s) {
+            Some(at) => at,
+            None => self.take_from_shared(tag, holder, now_s)?,
+        };
+        Some(&self.entries[at].chain)
     }
 
-    /// Forgets everything.
+    /// Forgets everything; what all threads share stays.
     pub fn clear(&mut self) {
-        self.entries.fill(None);
+        self.entries.fill(Verdict::NONE);
     }
 
     /// How many verdicts it keeps, dead ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.iter().flatten().count()
+        self.entries.iter().filter(|entry| !entry.is_none()).count()
     }
 
     /// Whether it keeps none.
@@ -103,57 +99,85 @@ impl VerdictCache {
         self.len() == 0
     }
 
-    fn insert(&mut self, chain: &VerifiedChain, now_s: u64, min_epoch: u32) {
-        if min_epoch != self.min_epoch {
-            self.clear();
-            self.min_epoch = min_epoch;
+    #[inline]
+    fn find(&self, tag: &[u8; TAG], holder: &AgentId, now_s: u64) -> Option<usize> {
+        let first = set_of(tag, self.entries.len() / WAYS) * WAYS;
+        let ways = self.entries.get(first..first + WAYS)?;
+        in_turn(tag).into_iter().find(|way| ways[*way].counts_for(tag, holder, now_s)).map(|way| first + way)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn verify_fully(
+        &mut self,
+        verifier: &ChainVerifier,
+        bytes: &[u8],
+        holder: &AgentId,
+        now_s: u64,
+        min_epoch: u32,
+    ) -> Result<VerifiedChain, ChainError> {
+        let chain = verifier.verify(bytes, holder, now_s, min_epoch)?;
+        let verdict = Verdict::new(chain, now_s);
+        self.agree(Terms::of(verifier, min_epoch));
+        self.insert(verdict, now_s);
+        if let Some(shared) = &self.shared {
+            shared.insert(verdict, self.terms, now_s);
         }
-        let ends_at_s = chain.expires_at_s().min(now_s.saturating_add(MAX_AGE_S));
-        let entry = Entry { chain: *chain, made_at_s: now_s, ends_at_s };
-        loop {
-            if self.place(entry, now_s) {
-                return;
-            }
-            if self.entries.len() < MAX_ENTRIES {
-                self.grow(now_s);
-            } else if let Some(set) = set_of(&chain.tag, self.entries.len()) {
-                self.turn = (self.turn + 1) % WAYS;
-                self.entries[set + self.turn] = Some(entry);
-                return;
-            }
+        Ok(chain)
+    }
+
+    /// What another thread found counts here for as long as it does there.
+    #[inline(never)]
+    fn take_from_shared(&mut self, tag: &[u8; TAG], holder: &AgentId, now_s: u64) -> Option<usize> {
+        let verdict = self.shared.as_ref()?.get(tag, self.terms, holder, now_s)?;
+        Some(self.insert(verdict, now_s))
+    }
+
+    /// Verdicts given under other terms are forgotten.
+    #[inline]
+    fn agree(&mut self, terms: Terms) {
+        if terms != self.terms {
+            self.clear();
+            self.terms = terms;
         }
     }
 
-    /// Puts an entry where the same tag, nothing or a dead entry stands.
-    fn place(&mut self, entry: Entry, now_s: u64) -> bool {
-        let Some(set) = set_of(&entry.chain.tag, self.entries.len()) else { return false };
-        let ways = &mut self.entries[set..set + WAYS];
-        let same_tag =
-            ways.iter().position(|slot| slot.is_some_and(|kept| kept.chain.tag == entry.chain.tag));
-        let free = || ways.iter().position(|slot| slot.is_none_or(|kept| kept.ends_at_s <= now_s));
-        match same_tag.or_else(free) {
-            Some(way) => {
-                ways[way] = Some(entry);
-                true
+    /// Puts a verdict in; says where.
+    fn insert(&mut self, verdict: Verdict, now_s: u64) -> usize {
+        loop {
+            if let Some(at) = self.place(verdict, now_s) {
+                return at;
             }
-            None => false,
+            if self.entries.len() >= MAX_ENTRIES {
+                let tag = &verdict.chain.tag;
+                let at = set_of(tag, self.entries.len() / WAYS) * WAYS + in_turn(tag)[0];
+                self.entries[at] = verdict;
+                return at;
+            }
+            self.grow(now_s);
         }
+    }
+
+    /// Puts a verdict where one on the same chain, none or one that is over stands.
+    fn place(&mut self, verdict: Verdict, now_s: u64) -> Option<usize> {
+        let tag = &verdict.chain.tag;
+        let first = set_of(tag, self.entries.len() / WAYS) * WAYS;
+        let ways = self.entries.get(first..first + WAYS)?;
+        let places = in_turn(tag).into_iter();
+        let way = places
+            .clone()
+            .find(|way| ways[*way].chain.tag == *tag)
+            .or_else(|| places.clone().find(|way| ways[*way].is_over(now_s)))?;
+        self.entries[first + way] = verdict;
+        Some(first + way)
     }
 
     /// Doubles the table; what finds no room in it is forgotten.
     fn grow(&mut self, now_s: u64) {
         let size = (self.entries.len() * 2).clamp(FIRST_ENTRIES, MAX_ENTRIES);
-        let old = std::mem::replace(&mut self.entries, vec![None; size]);
-        for entry in old.into_iter().flatten() {
-            self.place(entry, now_s);
+        let old = std::mem::replace(&mut self.entries, vec![Verdict::NONE; size]);
+        for verdict in old.into_iter().filter(|entry| !entry.is_none()) {
+            let _ = self.place(verdict, now_s);
         }
     }
-}
-
-/// Index of the first entry of a tag's set; none while there is no table.
-#[inline]
-fn set_of(tag: &[u8; TAG], entries: usize) -> Option<usize> {
-    let sets = entries / WAYS;
-    let [low, high, ..] = *tag;
-    (sets > 0).then(|| (usize::from(u16::from_be_bytes([low, high])) & (sets - 1)) * WAYS)
 }

@@ -9,16 +9,15 @@
 //! Numbers are big-endian. Two links are 112 bytes under the tag: three SHA-256 blocks with the pads precomputed.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::{AgentId, ChainKey, MAX_LINKS, ScopeDigest, VerifiedDelegation};
+use crate::{ChainKey, MAX_LINKS, ScopeDigest, VerifiedDelegation};
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// HMAC-SHA256.
-const ALGORITHM: u8 = 1;
-const HEADER: usize = 16;
-const LINK: usize = 48;
+pub(crate) const ALGORITHM: u8 = 1;
+pub(crate) const HEADER: usize = 16;
+pub(crate) const LINK: usize = 48;
 pub(crate) const TAG: usize = 32;
 const MAX_BYTES: usize = HEADER + LINK * MAX_LINKS + TAG;
 /// Longest `creto-delegation` header value: base64url of the longest chain.
@@ -44,7 +43,7 @@ pub enum ChainError {
     /// Another algorithm.
     #[error("the chain is under another algorithm; upgrade the sidecar or mint it again")]
     Algorithm,
-    /// A key that is not in use any more.
+    /// A key that is not in use, or not any more.
     #[error("the chain is under a key that is no longer in use; ask for a new one")]
     KeyId,
     /// From before a revocation.
@@ -86,8 +85,10 @@ impl CompactChain {
             chain.push(link.scope.digest());
             chain.push(&link.expires_at_s.to_be_bytes());
         }
-        let tag = key.tag(chain.as_bytes());
-        chain.push(&tag);
+        // Every length that links come to has a tag.
+        if let Some(tag) = key.tag(chain.as_bytes()) {
+            chain.push(&tag);
+        }
         chain
     }
 
@@ -149,10 +150,10 @@ impl std::fmt::Debug for CompactChain {
 pub struct VerifiedChain {
     pub(crate) tag: [u8; TAG],
     pub(crate) holder: [u8; 20],
-    scope: ScopeDigest,
-    expires_at_s: u64,
-    epoch: u32,
-    links: u8,
+    pub(crate) scope: ScopeDigest,
+    pub(crate) expires_at_s: u64,
+    pub(crate) epoch: u32,
+    pub(crate) links: u8,
 }
 
 impl VerifiedChain {
@@ -191,118 +192,20 @@ impl std::fmt::Debug for VerifiedChain {
     }
 }
 
-/// Checks compact chains under the keys of one sidecar.
-#[derive(Clone, Debug)]
-pub struct ChainVerifier {
-    current: ChainKey,
-    /// Still accepted while chains under the current key are on their way.
-    previous: Option<ChainKey>,
-}
-
-impl ChainVerifier {
-    /// Accepts chains under one key.
-    #[must_use]
-    pub fn new(key: ChainKey) -> Self {
-        Self { current: key, previous: None }
-    }
-
-    /// Also accepts chains under the key before, while keys rotate.
-    #[must_use]
-    pub fn with_previous(self, key: ChainKey) -> Self {
-        Self { previous: Some(key), ..self }
-    }
-
-    /// Checks a chain: the tag first, then what it covers. Does not allocate.
-    ///
-    /// `holder` is the agent the sidecar serves, `now_s` seconds since the Unix epoch, `min_epoch` the lowest
-    /// revocation epoch that is still accepted.
-    ///
-    /// # Errors
-    /// [`ChainError`] says what does not hold; every one of them means: refuse.
-    pub fn verify(
-        &self,
-        bytes: &[u8],
-        holder: &AgentId,
-        now_s: u64,
-        min_epoch: u32,
-    ) -> Result<VerifiedChain, ChainError> {
-        let count = links_of(bytes)?;
-        let (body, tag) = bytes.split_last_chunk::<TAG>().ok_or(ChainError::Length)?;
-        let (header, links) = body.split_first_chunk::<HEADER>().ok_or(ChainError::Length)?;
-        let (links, _) = links.as_chunks::<LINK>();
-        let [version, algorithm, named, zero, k0, k1, k2, k3, e0, e1, e2, e3, rest @ ..] = *header;
-        let key_id = u32::from_be_bytes([k0, k1, k2, k3]);
-        // The id only picks the key; a wrong one fails on the tag like any other change.
-        let key = self.previous.as_ref().filter(|key| key.id() == key_id).unwrap_or(&self.current);
-        if !same_tag(&key.tag(body), tag) {
-            return Err(ChainError::Tag);
-        }
-        if version != VERSION || zero != 0 || rest != [0; 4] {
-            return Err(ChainError::Version);
-        }
-        if algorithm != ALGORITHM {
-            return Err(ChainError::Algorithm);
-        }
-        if usize::from(named) != count {
-            return Err(ChainError::Length);
-        }
-        if key_id != key.id() {
-            return Err(ChainError::KeyId);
-        }
-        let epoch = u32::from_be_bytes([e0, e1, e2, e3]);
-        if epoch < min_epoch {
-            return Err(ChainError::Revoked);
-        }
-        let mut earliest = u64::MAX;
-        for link in links {
-            let expires_at_s = expiry_of(link);
-            if expires_at_s > earliest {
-                return Err(ChainError::Widened);
-            }
-            earliest = expires_at_s;
-        }
-        if now_s >= earliest {
-            return Err(ChainError::Expired);
-        }
-        let last = links.last().ok_or(ChainError::Length)?;
-        let mut chain = VerifiedChain {
-            tag: *tag,
-            holder: [0; 20],
-            scope: [0; 20],
-            expires_at_s: earliest,
-            epoch,
-            links: named,
-        };
-        chain.holder.copy_from_slice(&last[..20]);
-        chain.scope.copy_from_slice(&last[20..40]);
-        if chain.holder != holder.0[..20] {
-            return Err(ChainError::Holder);
-        }
-        Ok(chain)
-    }
-}
-
-fn expiry_of(link: &[u8; LINK]) -> u64 {
+/// When a link ends, seconds since the Unix epoch.
+#[inline]
+pub(crate) fn expiry_of(link: &[u8; LINK]) -> u64 {
     let mut seconds = [0; 8];
     seconds.copy_from_slice(&link[40..]);
     u64::from_be_bytes(seconds)
 }
 
 /// How many links a chain of this length has.
-fn links_of(bytes: &[u8]) -> Result<usize, ChainError> {
+#[inline]
+pub(crate) fn links_of(bytes: &[u8]) -> Result<usize, ChainError> {
     let links = bytes.len().checked_sub(HEADER + TAG).ok_or(ChainError::Length)?;
     if links == 0 || !links.is_multiple_of(LINK) || links > LINK * MAX_LINKS {
         return Err(ChainError::Length);
     }
     Ok(links / LINK)
-}
-
-/// Compares in the same time wherever the difference is: all of it goes into one word, which is compared last.
-#[inline]
-pub(crate) fn same_tag(one: &[u8; TAG], other: &[u8; TAG]) -> bool {
-    let (one, _) = one.as_chunks::<8>();
-    let (other, _) = other.as_chunks::<8>();
-    let difference =
-        one.iter().zip(other).fold(0, |sum, (a, b)| sum | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b)));
-    difference.ct_eq(&0).into()
 }

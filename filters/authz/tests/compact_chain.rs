@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 #![forbid(unsafe_code)]
 
-use std::alloc::System;
+use std::{alloc::System, sync::Arc};
 
 use creto_authz::{
-    AgentId, ChainError, ChainKey, ChainVerifier, CompactChain, DelegatorKey, Link, MasterKey, VerdictCache,
-    VerifiedDelegation, verify_links,
+    AgentId, ChainError, ChainKey, ChainVerifier, CompactChain, DelegatorKey, Link, MasterKey,
+    SharedVerdicts, VerdictCache, VerifiedDelegation, verify_links,
 };
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
@@ -76,12 +76,14 @@ fn a_minted_chain_says_what_the_delegation_does() {
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    for links in 1..=3 {
+    for links in 1..=8 {
         let chain = minted(links);
         for bit in 0..chain.as_bytes().len() * 8 {
             let mut bytes = chain.as_bytes().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(check(&bytes, links), Err(ChainError::Tag), "bit {bit} of {links} links");
+            // The key id stands in bytes 4 to 7.
+            let expected = if (4..8).contains(&(bit / 8)) { ChainError::KeyId } else { ChainError::Tag };
+            assert_eq!(check(&bytes, links), Err(expected), "bit {bit} of {links} links");
         }
     }
 }
@@ -127,26 +129,67 @@ fn links_cannot_be_swapped_dropped_or_spliced() {
 #[test]
 fn a_chain_of_another_sidecar_or_key_is_refused() {
     let delegation = delegation(2);
-    for key in [
-        sidecar_key("b"),
-        MasterKey::from_bytes([3; 32]).derive("a", 8),
-        MasterKey::from_bytes([4; 32]).derive("a", 7),
+    for (key, expected) in [
+        (sidecar_key("b"), ChainError::Tag),
+        (MasterKey::from_bytes([3; 32]).derive("a", 8), ChainError::KeyId),
+        (MasterKey::from_bytes([4; 32]).derive("a", 7), ChainError::Tag),
     ] {
         let chain = CompactChain::mint(&delegation, &key, 5);
-        assert_eq!(check(chain.as_bytes(), 2), Err(ChainError::Tag));
+        assert_eq!(check(chain.as_bytes(), 2), Err(expected));
     }
+}
+
+fn key_of_id(id: u32) -> ChainKey {
+    MasterKey::from_bytes([3; 32]).derive("a", id)
 }
 
 #[test]
 fn while_keys_rotate_both_are_accepted() {
-    let (old, new) = (sidecar_key("a"), MasterKey::from_bytes([3; 32]).derive("a", 8));
-    let verifier = ChainVerifier::new(new.clone()).with_previous(old.clone());
-    for key in [&old, &new] {
+    let (old, new) = (key_of_id(7), key_of_id(8));
+    let verify = |verifier: &ChainVerifier, key| {
         let chain = CompactChain::mint(&delegation(2), key, 5);
-        assert!(verifier.verify(chain.as_bytes(), &id(3), NOW, 5).is_ok());
+        verifier.verify(chain.as_bytes(), &id(3), NOW, 5).map(drop)
+    };
+    let overlaps = [
+        ChainVerifier::new(new.clone()).with_previous(old.clone()),
+        ChainVerifier::new(old.clone()).with_key(new.clone()),
+    ];
+    for verifier in overlaps {
+        assert_eq!(verifier.key_ids().collect::<Vec<_>>(), [8, 7]);
+        assert_eq!((verify(&verifier, &old), verify(&verifier, &new)), (Ok(()), Ok(())));
     }
-    let chain = CompactChain::mint(&delegation(2), &old, 5);
-    assert!(ChainVerifier::new(new).verify(chain.as_bytes(), &id(3), NOW, 5).is_err());
+    let alone = ChainVerifier::new(new.clone());
+    assert_eq!((verify(&alone, &old), verify(&alone, &new)), (Err(ChainError::KeyId), Ok(())));
+}
+
+#[test]
+fn a_fifth_key_pushes_out_the_oldest() {
+    let mut verifier = ChainVerifier::new(key_of_id(1));
+    for id in 2..=5 {
+        verifier = verifier.with_key(key_of_id(id));
+    }
+    assert_eq!(verifier.key_ids().collect::<Vec<_>>(), [5, 4, 3, 2]);
+    let older = verifier.clone().with_previous(key_of_id(1));
+    assert_eq!(older.key_ids().collect::<Vec<_>>(), [5, 4, 3, 2], "an older one finds no place");
+    for key in 1..=5 {
+        let chain = CompactChain::mint(&delegation(2), &key_of_id(key), 5);
+        let expected = if key == 1 { Err(ChainError::KeyId) } else { Ok(()) };
+        assert_eq!(verifier.verify(chain.as_bytes(), &id(3), NOW, 5).map(drop), expected, "key {key}");
+    }
+}
+
+#[test]
+fn of_two_keys_with_one_id_the_newer_counts() {
+    let (old, new) = (key_of_id(7), MasterKey::from_bytes([4; 32]).derive("a", 7));
+    let replaced = ChainVerifier::new(old.clone()).with_key(new.clone());
+    let kept = ChainVerifier::new(new.clone()).with_previous(old.clone());
+    for verifier in [replaced, kept] {
+        let verify = |key| {
+            let chain = CompactChain::mint(&delegation(2), key, 5);
+            verifier.verify(chain.as_bytes(), &id(3), NOW, 5).map(drop)
+        };
+        assert_eq!((verify(&new), verify(&old)), (Ok(()), Err(ChainError::Tag)));
+    }
 }
 
 #[test]
@@ -194,13 +237,20 @@ fn checking_allocates_nothing() {
     let holder = id(3);
     let mut cache = VerdictCache::new();
     cache.verify(&verifier, chain.as_bytes(), &holder, NOW, 5).unwrap();
+    let shared = Arc::new(SharedVerdicts::new(16));
+    VerdictCache::shared(Arc::clone(&shared)).verify(&verifier, chain.as_bytes(), &holder, NOW, 5).unwrap();
+    let mut behind = VerdictCache::shared(shared);
+    behind.get(&verifier, &tag_of(&chain), &holder, NOW, 5).unwrap();
     // Other tests run beside this one and allocate: the least of many tries is this thread's own.
     let least = (0..200).map(|_| {
         let region = Region::new(ALLOCATOR);
         let full = verifier.verify(chain.as_bytes(), &holder, NOW, 5).is_ok();
         let cached = cache.verify(&verifier, chain.as_bytes(), &holder, NOW, 5).is_ok();
+        // Its own verdicts gone, it asks the shared ones.
+        behind.clear();
+        let shared = behind.get(&verifier, &tag_of(&chain), &holder, NOW, 5).is_some();
         let change = region.change();
-        assert!(full && cached);
+        assert!(full && cached && shared);
         change.allocations + change.reallocations
     });
     assert_eq!(least.min(), Some(0));
@@ -212,20 +262,75 @@ fn a_cached_verdict_dies_with_time_expiry_epoch_and_holder() {
     let (tag, holder) = (tag_of(&chain), id(3));
     let verifier = ChainVerifier::new(sidecar_key("a"));
     let mut cache = VerdictCache::new();
-    assert!(cache.is_empty() && cache.get(&tag, &holder, NOW, 5).is_none());
+    assert!(cache.is_empty() && cache.get(&verifier, &tag, &holder, NOW, 5).is_none());
     let fresh = cache.verify(&verifier, chain.as_bytes(), &holder, NOW, 5).unwrap();
-    assert_eq!(cache.get(&tag, &holder, NOW + 299, 5), Some(fresh));
-    assert_eq!(cache.get(&tag, &holder, NOW + 300, 5), None);
-    assert_eq!(cache.get(&tag, &holder, NOW - 1, 5), None, "a clock set back is not trusted");
-    assert_eq!(cache.get(&tag, &id(4), NOW, 5), None);
-    assert_eq!(cache.get(&tag, &holder, NOW, 6), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW + 299, 5), Some(&fresh));
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW + 300, 5), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW - 1, 5), None, "a clock set back is not trusted");
+    assert_eq!(cache.get(&verifier, &tag, &id(4), NOW, 5), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW, 6), None);
     assert!(cache.is_empty(), "a new epoch empties the cache");
     assert_eq!(cache.verify(&verifier, chain.as_bytes(), &holder, NOW, 6), Err(ChainError::Revoked));
 
     let end = delegation(2).expires_at_s();
     cache.verify(&verifier, chain.as_bytes(), &holder, end - 10, 5).unwrap();
-    assert!(cache.get(&tag, &holder, end - 1, 5).is_some());
-    assert!(cache.get(&tag, &holder, end, 5).is_none());
+    assert!(cache.get(&verifier, &tag, &holder, end - 1, 5).is_some());
+    assert!(cache.get(&verifier, &tag, &holder, end, 5).is_none());
+}
+
+#[test]
+fn a_cached_verdict_dies_with_its_key() {
+    let (old, new) = (key_of_id(7), key_of_id(8));
+    let chain = CompactChain::mint(&delegation(2), &old, 5);
+    let both = ChainVerifier::new(old).with_key(new.clone());
+    let shared = Arc::new(SharedVerdicts::new(16));
+    let (mut one, mut other) =
+        (VerdictCache::shared(Arc::clone(&shared)), VerdictCache::shared(Arc::clone(&shared)));
+    let ask = |cache: &mut VerdictCache, verifier: &ChainVerifier| {
+        cache.verify(verifier, chain.as_bytes(), &id(3), NOW, 5).map(drop)
+    };
+    assert_eq!((ask(&mut one, &both), ask(&mut other, &both)), (Ok(()), Ok(())));
+    let alone = ChainVerifier::new(new);
+    assert_eq!(ask(&mut one, &alone), Err(ChainError::KeyId));
+    assert_eq!(ask(&mut other, &alone), Err(ChainError::KeyId));
+    let mut fresh = VerdictCache::shared(shared);
+    assert_eq!(ask(&mut fresh, &alone), Err(ChainError::KeyId), "nor is it in the shared table");
+}
+
+#[test]
+fn what_one_thread_found_spares_the_others_the_check() {
+    let chain = minted(2);
+    let (tag, holder) = (tag_of(&chain), id(3));
+    let verifier = ChainVerifier::new(sidecar_key("a"));
+    let shared = Arc::new(SharedVerdicts::new(16));
+    let found = {
+        let (verifier, shared, chain) = (verifier.clone(), Arc::clone(&shared), chain.clone());
+        std::thread::spawn(move || {
+            VerdictCache::shared(shared).verify(&verifier, chain.as_bytes(), &holder, NOW, 5)
+        })
+        .join()
+        .unwrap()
+    };
+    let mut cache = VerdictCache::shared(shared);
+    // Asked for by the tag alone, no check can have been made here.
+    assert_eq!(cache.get(&verifier, &tag, &id(4), NOW, 5), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW - 1, 5), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW, 6), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW + 300, 5), None);
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW + 299, 5).copied(), found.ok());
+    // Nor does it live longer for having been taken over late.
+    assert_eq!(cache.get(&verifier, &tag, &holder, NOW + 300, 5), None);
+}
+
+#[test]
+fn a_tag_is_all_that_a_hit_takes_from_the_bytes() {
+    let chain = minted(2);
+    let verifier = ChainVerifier::new(sidecar_key("a"));
+    let mut cache = VerdictCache::new();
+    let fresh = cache.verify(&verifier, chain.as_bytes(), &id(3), NOW, 5).unwrap();
+    let mut changed = chain.as_bytes().to_vec();
+    changed[16..112].fill(0xff);
+    assert_eq!(cache.verify(&verifier, &changed, &id(3), NOW, 5), Ok(fresh));
 }
 
 #[test]
@@ -247,10 +352,44 @@ fn the_cache_is_bounded_and_never_wrong() {
         let chain = CompactChain::mint(&delegation, &key, epoch);
         let verified = cache.verify(&verifier, chain.as_bytes(), &id(2), NOW, 0).unwrap();
         assert_eq!(verified.epoch(), epoch);
-        assert_eq!(cache.get(&tag_of(&chain), &id(2), NOW, 0).map(|kept| kept.epoch()), Some(epoch));
+        assert_eq!(
+            cache.get(&verifier, &tag_of(&chain), &id(2), NOW, 0).map(|kept| kept.epoch()),
+            Some(epoch)
+        );
     }
     assert!(cache.len() <= 4096, "{} entries", cache.len());
     assert!(cache.len() > 2000, "{} entries", cache.len());
+}
+
+#[test]
+fn the_shared_table_is_bounded_and_never_wrong() {
+    for (asked, has) in [(0, 4), (5, 8), (1000, 1024), (usize::MAX, 65_536)] {
+        assert_eq!(SharedVerdicts::new(asked).capacity(), has);
+    }
+    let delegation = delegation(1);
+    let key = sidecar_key("a");
+    let verifier = ChainVerifier::new(key.clone());
+    let shared = Arc::new(SharedVerdicts::new(64));
+    let chains: Vec<_> = (0..500).map(|epoch| CompactChain::mint(&delegation, &key, epoch)).collect();
+    for chain in &chains {
+        let mut cache = VerdictCache::shared(Arc::clone(&shared));
+        cache.verify(&verifier, chain.as_bytes(), &id(2), NOW, 0).unwrap();
+        assert!(
+            VerdictCache::shared(Arc::clone(&shared))
+                .get(&verifier, &tag_of(chain), &id(2), NOW, 0)
+                .is_some()
+        );
+    }
+    let mut cache = VerdictCache::shared(shared);
+    let kept: Vec<u32> = (0..500)
+        .zip(&chains)
+        .filter_map(|(epoch, chain)| {
+            let kept = cache.get(&verifier, &tag_of(chain), &id(2), NOW, 0)?;
+            assert_eq!(kept.epoch(), epoch);
+            Some(epoch)
+        })
+        .collect();
+    assert!((48..=64).contains(&kept.len()), "{} kept", kept.len());
 }
 
 fn tag_of(chain: &CompactChain) -> [u8; 32] {
