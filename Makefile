@@ -30,8 +30,14 @@ test: ## Runs every test
 
 bench: ## Prints the tables of measurements; ONLY=<group> for one group
 	@deploy/setup.sh bench
+ifneq ($(ONLY),peers)
 	cargo build --release --workspace --bins
 	cargo run --release -p creto-benches -- $(ONLY)
+endif
+ifneq ($(filter peers,$(or $(ONLY),peers)),)
+	@CARGO_TARGET_DIR="$(TARGET)/peers" cargo build --release --manifest-path benches/peers/Cargo.toml
+	@"$(TARGET)/peers/release/peers"
+endif
 
 fuzz: ## Gives hostile bytes to every parser, FUZZ_SECONDS=60 each; ONLY=<target> for one
 	@deploy/setup.sh run

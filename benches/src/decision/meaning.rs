@@ -10,11 +10,9 @@ use creto_policy::{AgentFacts, Document, PolicySet, Tier, Trust};
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use crate::decision::{SAMPLES, allocations};
+use crate::decision::{Outcome, SAMPLES, allocations};
 use crate::report::Report;
 use crate::timing::Times;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 const MODELS: &str = "models.example.com";
 const TOOLS: &str = "tools.example.com";
@@ -51,7 +49,28 @@ pub(crate) fn measure(report: &mut Report) -> Outcome<()> {
         .collect();
     let note = "scope and policy, body read; 1,000 rules, 8 of them about the host, each with a `when` of four \
                 terms that holds but for its last; 1st to 8th or none decides, in turn";
-    one(report, "when", &expressions()?, &calls, note)
+    one(report, "when", &expressions()?, &calls, note)?;
+
+    let named: Vec<ModelCall> =
+        (0..330).map(|n| ModelCall { provider: format!("provider-{n}"), ..model("any") }).collect();
+    let served: Vec<McpCall> =
+        (0..330).map(|n| McpCall { server: format!("server-{n}"), ..tool(n) }).collect();
+    let calls: Vec<Call<'_>> = named
+        .iter()
+        .zip(&served)
+        .enumerate()
+        .flat_map(|(n, (named, served))| {
+            let method = ["PUT", "PATCH", "DELETE", "TRACE"][n % 4];
+            [
+                post(MODELS, "/v1/chat/completions", &headers, Meaning::Model(named)),
+                post(MODELS, "/mcp", &headers, Meaning::Mcp(served)),
+                Call { method, ..post(MODELS, "/x", &headers, Meaning::Plain) },
+            ]
+        })
+        .collect();
+    let note = "scope and policy, body read; 1,000 rules about one host that differ in method, provider or MCP server \
+                only";
+    one(report, "one_host", &one_host()?, &calls, note)
 }
 
 fn one(report: &mut Report, name: &str, policy: &PolicySet, calls: &[Call<'_>], note: &str) -> Outcome<()> {
@@ -90,6 +109,27 @@ fn names_and_arguments() -> Outcome<PolicySet> {
         "[[provider]]\nname = \"models\"\nhost = \"{MODELS}\"\napi = \"openai\"\n\
          [[mcp_server]]\nname = \"tools\"\nhost = \"{TOOLS}\"\n"
     )?;
+    compile(&text)
+}
+
+fn one_host() -> Outcome<PolicySet> {
+    let mut text = String::from("version = 1\nname = \"bench\"\n");
+    for n in 0..330 {
+        let kind = if n % 10 == 0 { "deny" } else { "allow" };
+        write!(
+            text,
+            "[[{kind}]]\nname = \"p{n}\"\nhost = \"{MODELS}\"\nprovider = \"provider-{n}\"\n\
+             [[{kind}]]\nname = \"s{n}\"\nhost = \"{MODELS}\"\nmcp_server = \"server-{n}\"\n"
+        )?;
+    }
+    for (n, port) in (9_000..9_340).enumerate() {
+        let method = ["PUT", "PATCH", "DELETE", "OPTIONS"][n % 4];
+        let port = if n < 4 { 443 } else { port };
+        write!(
+            text,
+            "[[allow]]\nname = \"m{n}\"\nhost = \"{MODELS}\"\nport = {port}\nmethod = \"{method}\"\n"
+        )?;
+    }
     compile(&text)
 }
 

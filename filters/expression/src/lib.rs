@@ -82,6 +82,9 @@
 //!
 //! # What evaluating costs
 //!
+//! Terms that compare an attribute, or an entry of a map from text to text, with a literal are answered over borrowed
+//! facts alone; everything else runs step by step, and says the same.
+//!
 //! Values are borrowed from the call and from the source. Nothing is allocated unless an expression makes something new:
 //! joined or changed text, lists and maps with parts that are not literals, `filter`, `map`, a macro over the keys of a
 //! map. Steps and memory are counted; how long an evaluation can take does not depend on what a call contains beyond
@@ -91,6 +94,7 @@
 mod check;
 mod cost;
 mod evaluate;
+mod fast;
 mod lexer;
 mod parser;
 mod plan;
@@ -103,9 +107,9 @@ mod time;
 mod value;
 
 pub use problem::{CompileProblem, ExpressionFault, FaultKind, Verdict};
-pub use program::Program;
+pub use program::{KnownTerms, Program};
 pub use schema::{MAX_SLOTS, Schema, SchemaError, Slot, Slots, Type};
-pub use value::{Duration, List, Lookup, Map, Sequence, Timestamp, Value, View};
+pub use value::{Duration, Entry, Key, List, Lookup, Map, Sequence, Timestamp, Value, View};
 
 /// Longest source, in bytes: 4 KiB.
 pub const MAX_SOURCE_BYTES: usize = 4096;

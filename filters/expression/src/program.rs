@@ -3,8 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    CompileProblem, MAX_COST, Schema, Slots, Verdict, View, check::check, cost, evaluate::verdict,
-    parser::parse, plan::Step, problem::Findings, syntax::Span,
+    CompileProblem, MAX_COST, Schema, Slots, Verdict, View,
+    check::check,
+    cost,
+    evaluate::verdict,
+    fast::{Answer, Fast},
+    parser::parse,
+    plan::Step,
+    problem::Findings,
+    syntax::Span,
 };
 
 /// An expression that was parsed, checked and compiled. Cheap to clone.
@@ -16,6 +23,8 @@ pub struct Program {
 struct Inner {
     source: Box<str>,
     plan: Step,
+    /// The plan again, as far as it is simple.
+    fast: Option<Fast>,
     slots: Slots,
     cost: u64,
 }
@@ -42,19 +51,69 @@ impl Program {
             return Err(findings.into_problems());
         }
         let slots = plan.slots();
-        Ok(Self { inner: Arc::new(Inner { source: source.into(), plan, slots, cost }) })
+        let fast = Fast::of(&plan);
+        Ok(Self { inner: Arc::new(Inner { source: source.into(), plan, fast, slots, cost }) })
     }
 
     /// What it says of a call.
     #[must_use]
-    pub fn evaluate(&self, view: &dyn View) -> Verdict {
-        verdict(&self.inner.plan, view)
+    #[inline]
+    pub fn evaluate<V: View>(&self, view: &V) -> Verdict {
+        match self.inner.fast.as_ref().map_or(Answer::Plan, |fast| fast.answer(view)) {
+            Answer::True => Verdict::True,
+            Answer::False => Verdict::False,
+            Answer::Open | Answer::Plan => verdict(&self.inner.plan, view),
+        }
+    }
+
+    /// The same, for an expression among others that are asked about the same view: terms whose value is known already
+    /// are not asked again.
+    #[inline]
+    pub fn evaluate_among<V: View>(&self, view: &V, known: &impl KnownTerms) -> Verdict {
+        let Some(Fast::All(terms)) = &self.inner.fast else { return self.evaluate(view) };
+        let mut open = false;
+        for (number, term) in terms.iter().enumerate() {
+            let answer = known.get(number).map_or_else(
+                || {
+                    let answer = term.answer(view);
+                    match answer {
+                        Answer::True => known.set(number, true),
+                        Answer::False => known.set(number, false),
+                        Answer::Open | Answer::Plan => {}
+                    }
+                    answer
+                },
+                Answer::of,
+            );
+            match answer {
+                Answer::True => {}
+                Answer::False => return Verdict::False,
+                Answer::Open => open = true,
+                Answer::Plan => return verdict(&self.inner.plan, view),
+            }
+        }
+        if open { verdict(&self.inner.plan, view) } else { Verdict::True }
+    }
+
+    /// The terms of a conjunction that are simple enough for [`Program::evaluate_among`], numbered from 0; each as a text
+    /// that equal terms share.
+    pub fn terms(&self) -> impl Iterator<Item = String> {
+        let terms = match &self.inner.fast {
+            Some(Fast::All(terms)) => &**terms,
+            _ => &[],
+        };
+        terms.iter().map(|term| format!("{term:?}"))
     }
 
     /// Its text, as it was loaded.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.inner.source
+    }
+
+    #[cfg(test)]
+    pub(crate) fn plan(&self) -> &Step {
+        &self.inner.plan
     }
 
     /// The attributes that it reads.
@@ -68,6 +127,15 @@ impl Program {
     pub fn cost(&self) -> u64 {
         self.inner.cost
     }
+}
+
+/// Values of terms that several expressions share, for one view.
+pub trait KnownTerms {
+    /// The value of the term with this number ([`Program::terms`]), if it is known.
+    fn get(&self, number: usize) -> Option<bool>;
+
+    /// Remembers the value of a term; may forget it.
+    fn set(&self, number: usize, value: bool);
 }
 
 impl PartialEq for Program {

@@ -1,5 +1,6 @@
 //! Values, and the borrowed view of a call that expressions read.
 
+mod entry;
 mod list;
 mod map;
 mod number;
@@ -8,6 +9,7 @@ use std::fmt;
 
 use crate::{Slot, Type};
 
+pub use entry::{Entry, Key};
 pub use list::{List, Sequence};
 pub use map::{Lookup, Map};
 pub(crate) use number::Number;
@@ -16,6 +18,12 @@ pub(crate) use number::Number;
 pub trait View {
     /// The value of an attribute. A slot that this view does not know is [`Value::Absent`].
     fn get<'v>(&'v self, slot: Slot) -> Value<'v>;
+
+    /// What a map from text to text has under a key. To be overridden where a lookup is dear and the same key is asked for
+    /// again and again; it must say the same.
+    fn entry<'v>(&'v self, slot: Slot, key: &Key) -> Entry<'v> {
+        Entry::of(self.get(slot), key.as_str())
+    }
 }
 
 /// Nanoseconds from one point in time to another: up to 292 years either way.

@@ -4,7 +4,7 @@ use std::{cell::Cell, ops::ControlFlow, sync::LazyLock};
 
 use creto_authz::CallPath;
 use creto_call::{A2aCall, McpCall, Meaning, ModelCall};
-use creto_expression::{List, Lookup, Map, Schema, SchemaError, Slot, Slots, Type, Value, View};
+use creto_expression::{Entry, Key, List, Lookup, Map, Schema, SchemaError, Slot, Slots, Type, Value, View};
 use http::HeaderMap;
 
 use crate::{conditions::asks_for_skill, facts::Facts};
@@ -66,17 +66,17 @@ pub(crate) fn of_the_destination() -> Slots {
 }
 
 /// The attributes of one call.
-pub(crate) struct Attributes<'f> {
-    facts: &'f Facts<'f>,
-    headers: Option<Headers<'f>>,
+pub(crate) struct Attributes<'f, 'c> {
+    facts: &'f Facts<'c>,
+    headers: Option<Headers<'c>>,
     /// Whether one was read that this kind of call has, and this call leaves out.
     left_out: Cell<bool>,
     /// Whether one was read that is not known.
     met_unknown: Cell<bool>,
 }
 
-impl<'f> Attributes<'f> {
-    pub(crate) fn of(facts: &'f Facts<'f>) -> Self {
+impl<'f, 'c> Attributes<'f, 'c> {
+    pub(crate) fn of(facts: &'f Facts<'c>) -> Self {
         Self {
             facts,
             headers: facts.call.details.headers.map(Headers),
@@ -197,7 +197,7 @@ impl<'f> Attributes<'f> {
     }
 }
 
-impl View for Attributes<'_> {
+impl View for Attributes<'_, '_> {
     fn get<'v>(&'v self, slot: Slot) -> Value<'v> {
         let value = self.value(slot);
         if matches!(value, Value::Unknown) {
@@ -205,9 +205,25 @@ impl View for Attributes<'_> {
         }
         value
     }
+
+    #[inline]
+    fn entry<'v>(&'v self, slot: Slot, key: &Key) -> Entry<'v> {
+        match (slot, &self.headers) {
+            (REQUEST_HEADERS, Some(headers)) if self.facts.request_known => {
+                self.facts.found.entry(key, || headers.entry(key.as_str()))
+            }
+            (AGENT_LABELS, _) => match self.facts.agent {
+                Some(agent) => {
+                    agent.labels.get(key.as_str()).map_or(Entry::Missing, |text| Entry::Text(text))
+                }
+                None => Entry::NoMap,
+            },
+            _ => Entry::NoMap,
+        }
+    }
 }
 
-impl Attributes<'_> {
+impl Attributes<'_, '_> {
     fn value(&self, slot: Slot) -> Value<'_> {
         let call = &self.facts.call;
         match slot {
@@ -231,8 +247,25 @@ impl Attributes<'_> {
     }
 }
 
+/// So many headers are looked through faster than a name is read and hashed.
+const FEW_HEADERS: usize = 12;
+
 /// Headers as a map: names in lower case, of several values the first.
 struct Headers<'h>(&'h HeaderMap);
+
+impl<'h> Headers<'h> {
+    fn entry(&self, name: &str) -> Entry<'h> {
+        let found = if self.0.len() <= FEW_HEADERS {
+            self.0.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        } else {
+            self.0.get(name)
+        };
+        match found {
+            Some(value) => value.to_str().map_or(Entry::NoText, Entry::Text),
+            None => Entry::Missing,
+        }
+    }
+}
 
 impl Lookup for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {

@@ -81,10 +81,12 @@ impl Conditions {
     }
 
     /// Whether all of them hold: false if any is, else unknown if any is.
-    pub(crate) fn truth(&self, effect: Effect, facts: &Facts<'_>) -> Truth {
+    ///
+    /// `places` are those of the terms of `when`, where the set that asks remembers some.
+    pub(crate) fn truth(&self, effect: Effect, facts: &Facts<'_>, places: &[u8]) -> Truth {
         let mut all = Truth::True;
         // A break only says that the answer stands.
-        let _ = self.each(effect, facts, &mut |_, truth| {
+        let _ = self.each(effect, facts, places, &mut |_, truth| {
             all = all.min(truth);
             if all == Truth::False { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -96,6 +98,7 @@ impl Conditions {
         &'r self,
         effect: Effect,
         facts: &Facts<'_>,
+        places: &[u8],
         visit: Visit<'_, 'r>,
     ) -> ControlFlow<()> {
         let meaning = facts.call.details.meaning;
@@ -109,7 +112,7 @@ impl Conditions {
             self.each_of_a2a(effect, meaning.a2a(), facts, visit)?;
         }
         match &self.when {
-            Some(when) => visit(Condition::When, when.truth(effect, facts)),
+            Some(when) => visit(Condition::When, when.truth(effect, facts, places)),
             None => ControlFlow::Continue(()),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{A2aAgent, Credential, McpServer, Problems, Provider, Route, Rule, Selector, read};
+use crate::{
+    A2aAgent, Credential, McpServer, Problems, Provider, Route, Rule, Selector, read, staleness::Limits,
+};
 
 /// What happens to calls that would be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +21,7 @@ pub struct Document {
     pub(crate) name: String,
     pub(crate) mode: Mode,
     pub(crate) selector: Selector,
+    pub(crate) staleness: Limits,
     pub(crate) rules: Vec<Arc<Rule>>,
     pub(crate) routes: Vec<Arc<Route>>,
     pub(crate) providers: Vec<Arc<Provider>>,

@@ -109,7 +109,7 @@ fn trace(policy: &str, rule: &Rule, facts: &Facts<'_>, path: &CallPath<'_>) -> O
     let path = rule.request_matches(call.kind == Kind::Opaque, path);
     let mut conditions = Vec::new();
     if let Some(asked) = &rule.conditions {
-        let _ = asked.each(rule.effect, facts, &mut |condition, truth| {
+        let _ = asked.each(rule.effect, facts, &[], &mut |condition, truth| {
             let fault = match condition {
                 Condition::When => asked.when.as_ref().and_then(|when| when.fault(facts)),
                 _ => None,

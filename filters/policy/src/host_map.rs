@@ -61,6 +61,15 @@ impl<V: Default> HostMap<V> {
         }
     }
 
+    /// The values of all entries.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.any
+            .iter_mut()
+            .chain(self.exact.values_mut())
+            .chain(self.under.values_mut())
+            .chain(self.networks.values_mut())
+    }
+
     /// Calls `visit` with the value of every entry that means this host in normal form.
     #[inline]
     pub(crate) fn each(&self, host: &str, mut visit: impl FnMut(Closeness, &V)) {

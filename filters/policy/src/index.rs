@@ -1,9 +1,9 @@
-//! From a call to the rules that could be about it: by host, then by path, tool or model.
+//! From a call to the rules that could be about it: by host, then by what else they ask.
 
 use std::collections::HashMap;
 
 use creto_authz::CallPath;
-use creto_call::Meaning;
+use creto_call::{Meaning, Method};
 use foldhash::fast::RandomState;
 
 use crate::{Effect, Rule, facts::Facts, host_map::HostMap};
@@ -11,10 +11,12 @@ use crate::{Effect, Rule, facts::Facts, host_map::HostMap};
 /// Rule numbers, ascending.
 type Numbers = Vec<u32>;
 
-/// Lists up to this long are walked; in longer ones the path, tool or model finds the rules.
+/// Lists up to this long are walked; in longer ones what else they ask finds the rules.
 const WALKED: usize = 8;
 /// Longest model name that finds its rules; for a longer one all rules about models are walked.
 const MAX_FOLDED: usize = 128;
+/// Bits of a [`Method`].
+const METHODS: usize = 16;
 
 /// Rules by the literal head of what they ask for.
 #[derive(Clone, Debug, Default)]
@@ -48,23 +50,37 @@ impl Heads {
     }
 }
 
-/// The rules of one `host` entry. Beside `all` and `any`, each rule stands in one of the others.
+/// The rules of one `host` entry.
 #[derive(Clone, Debug, Default)]
 struct Rules {
     all: Numbers,
-    /// Those that ask for no path, tool or model.
+    /// The same, found by what they ask; only where there are too many to walk.
+    finer: Option<Box<Finer>>,
+}
+
+/// Rules by name of what they ask for.
+type Names = HashMap<Box<str>, Numbers, RandomState>;
+
+/// Many rules of one `host` entry. Each stands in one of these, and some in `houses` too.
+#[derive(Clone, Debug, Default)]
+struct Finer {
+    /// Those that ask for nothing by which they are found.
     any: Numbers,
-    paths: Heads,
     tools: Heads,
     /// Allow rules about tools that let through what comes before and after the calls too.
     houses: Numbers,
     /// Heads in lower case.
     models: Heads,
+    providers: Names,
+    mcp_servers: Names,
+    a2a_agents: Names,
+    paths: Heads,
+    /// By bit of [`creto_call::Method`]; empty when no rule is here.
+    methods: Vec<Numbers>,
 }
 
-impl Rules {
+impl Finer {
     fn add(&mut self, number: u32, rule: &Rule) {
-        append(&mut self.all, number);
         if let Some(conditions) = &rule.conditions {
             if !conditions.tools.is_empty() {
                 if rule.effect == Effect::Allow && conditions.keep_house() {
@@ -77,37 +93,68 @@ impl Rules {
                     conditions.models.iter().map(|glob| glob.head().to_ascii_lowercase()).collect();
                 return self.models.add(number, heads.iter().map(String::as_bytes));
             }
+            for (names, asked) in [
+                (&mut self.providers, &conditions.providers),
+                (&mut self.mcp_servers, &conditions.mcp_servers),
+                (&mut self.a2a_agents, &conditions.a2a_agents),
+            ] {
+                if !asked.is_empty() {
+                    for name in asked {
+                        append(names.entry(name.as_str().into()).or_default(), number);
+                    }
+                    return;
+                }
+            }
         }
-        if rule.paths.is_empty() {
-            append(&mut self.any, number);
-        } else {
-            self.paths.add(number, rule.paths.iter().map(creto_authz::PathGlob::head));
+        if !rule.paths.is_empty() {
+            return self.paths.add(number, rule.paths.iter().map(creto_authz::PathGlob::head));
+        }
+        if rule.methods == Method::ANY_MASK {
+            return append(&mut self.any, number);
+        }
+        self.methods.resize_with(METHODS, Numbers::default);
+        for (bit, numbers) in self.methods.iter_mut().enumerate() {
+            if rule.methods & 1 << bit != 0 {
+                append(numbers, number);
+            }
         }
     }
 
     /// Calls `visit` with lists that hold every rule whose conditions the call could meet.
-    #[inline]
-    fn each_list(&self, path: &CallPath<'_>, facts: &Facts<'_>, visit: &mut impl FnMut(&[u32])) {
-        if self.all.len() <= WALKED {
-            return visit(&self.all);
-        }
+    fn each_list(&self, asked: &Asked<'_, '_>, visit: &mut impl FnMut(&[u32])) {
+        let Asked { path, facts, method } = asked;
         visit(&self.any);
+        if let Some(numbers) = self.methods.get(method.trailing_zeros() as usize) {
+            visit(numbers);
+        }
         // The head of a path that is not plain depends on how it is read.
         if path.is_plain() {
             self.paths.each(path.raw().as_bytes(), visit);
         } else {
             visit(&self.paths.all);
         }
+        let named = |names: &Names, name: &str, visit: &mut dyn FnMut(&[u32])| {
+            if !names.is_empty()
+                && let Some(numbers) = names.get(name)
+            {
+                visit(numbers);
+            }
+        };
         match facts.call.details.meaning {
             Meaning::Plain if facts.may_be_message() => visit(&self.tools.all),
-            Meaning::Plain | Meaning::A2a(_) => {}
-            Meaning::Mcp(call) => match &call.tool {
-                _ if !facts.body_known => visit(&self.tools.all),
-                _ if call.method != "tools/call" => visit(&self.houses),
-                Some(tool) => self.tools.each(tool.as_bytes(), visit),
-                None => visit(&self.tools.all),
-            },
+            Meaning::Plain => {}
+            Meaning::A2a(call) => named(&self.a2a_agents, &call.agent, visit),
+            Meaning::Mcp(call) => {
+                named(&self.mcp_servers, &call.server, visit);
+                match &call.tool {
+                    _ if !facts.body_known => visit(&self.tools.all),
+                    _ if call.method != "tools/call" => visit(&self.houses),
+                    Some(tool) => self.tools.each(tool.as_bytes(), visit),
+                    None => visit(&self.tools.all),
+                }
+            }
             Meaning::Model(call) => {
+                named(&self.providers, &call.provider, visit);
                 let mut folded = [0; MAX_FOLDED];
                 let name = call.model.as_deref().and_then(|name| {
                     let folded = folded.get_mut(..name.len())?;
@@ -122,6 +169,14 @@ impl Rules {
             }
         }
     }
+}
+
+/// A call, as far as rules are found by it.
+pub(crate) struct Asked<'q, 'c> {
+    pub(crate) path: &'q CallPath<'c>,
+    pub(crate) facts: &'q Facts<'c>,
+    /// [`Method`] bit.
+    pub(crate) method: u16,
 }
 
 /// Rules come in ascending order, and one may name the same thing twice.
@@ -139,22 +194,31 @@ impl HostIndex {
     /// Adds a rule; numbers come in ascending order.
     pub(crate) fn add(&mut self, number: u32, rule: &Rule) {
         for host in &rule.hosts {
-            self.0.entry(host).add(number, rule);
+            append(&mut self.0.entry(host).all, number);
         }
     }
 
-    /// The lowest-numbered rule about this call's host for which `holds`; rules that its path, tool or model rules
-    /// out may be left out.
+    /// Makes long lists quick to search, once all rules are there.
+    pub(crate) fn finish<'r>(&mut self, rule: impl Fn(u32) -> Option<&'r Rule>) {
+        for rules in self.0.values_mut().filter(|rules| rules.all.len() > WALKED) {
+            let mut finer = Box::<Finer>::default();
+            for number in &rules.all {
+                if let Some(rule) = rule(*number) {
+                    finer.add(*number, rule);
+                }
+            }
+            rules.finer = Some(finer);
+        }
+    }
+
+    /// The lowest-numbered rule about this call's host for which `holds`; rules that its method, path or meaning
+    /// rules out may be left out.
     #[inline]
-    pub(crate) fn first(
-        &self,
-        path: &CallPath<'_>,
-        facts: &Facts<'_>,
-        mut holds: impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
+    pub(crate) fn first(&self, asked: &Asked<'_, '_>, mut holds: impl FnMut(u32) -> bool) -> Option<u32> {
         let mut best = None;
-        self.0.each(facts.call.host, |_, rules| {
-            rules.each_list(path, facts, &mut |numbers| best = lower(best, numbers, &mut holds));
+        self.0.each(asked.facts.call.host, |_, rules| match &rules.finer {
+            None => best = lower(best, &rules.all, &mut holds),
+            Some(finer) => finer.each_list(asked, &mut |numbers| best = lower(best, numbers, &mut holds)),
         });
         best
     }

@@ -8,8 +8,27 @@
 //! [`PolicySet::provider`], [`PolicySet::mcp_server`], [`PolicySet::a2a_agent`] and [`PolicySet::credential`] say what
 //! policy knows of its destination.
 //!
-//! Nothing is allowed by default, any matching deny wins over every allow, and the order of rules and documents never
-//! matters.
+//! # Which rule decides
+//!
+//! Nothing is allowed by default, and any deny rule that counts wins over every allow rule: there is no first match and
+//! no most specific one, and the order of rules and documents never changes a verdict. An allow rule counts when all
+//! that it asks is known to hold; a deny rule also when that cannot be told (a fact is not known, a value is of another
+//! type, an expression has no value).
+//!
+//! Where several rules count, one is named, in [`PolicySet::decide`] and [`PolicySet::explain`] alike: of the deny rules that
+//! are known to hold the first, else of those in doubt the first, else of the allow rules the first. First is by name of
+//! the policy, then as they stand in the document. Where none counts none is named, nor is a deny rule in
+//! doubt where no allow rule could hold either.
+//!
+//! [`findings`] looks for rules that this leaves without effect.
+//!
+//! # How it is found
+//!
+//! A set is compiled once and only read afterwards; threads share nothing that is written to. Rules are found by host
+//! (exact names and suffixes by hash, networks by prefix), and where more than 8 are about one host, by one thing that
+//! they ask for: tool, model, provider, MCP server, agent, path or method, in this order of preference. What is found is
+//! then compared in full. Expressions run over borrowed facts; a header that several ask for is looked up once for a
+//! call, and so is a term that several share.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -20,17 +39,21 @@ mod destination;
 mod document;
 mod explain;
 mod facts;
+mod finding;
 mod host_map;
 mod index;
 mod network;
 mod place;
 mod problem;
 mod read;
+mod risk;
 mod route;
 mod rule;
 mod selector;
 mod services;
 mod set;
+mod staleness;
+mod terms;
 mod text_glob;
 mod truth;
 mod when;
@@ -39,14 +62,17 @@ pub use credential::{Credential, CredentialKind, SecretFrom};
 pub use destination::Destination;
 pub use document::{Document, Mode};
 pub use explain::{ConditionTrace, Explanation, RuleTrace};
+pub use finding::{Finding, FindingKind, RulePlace, findings};
 pub use network::{Network, NetworkError};
 pub use place::Place;
 pub use problem::{Problem, Problems};
+pub use risk::RiskClass;
 pub use route::{Route, RouteMatch};
 pub use rule::{Effect, HostEntry, PortRange, Rule};
 pub use selector::{AgentFacts, Selector, Tier, Trust};
 pub use services::{A2aAgent, McpServer, Provider, ToolsChanged};
 pub use set::PolicySet;
+pub use staleness::Staleness;
 
 /// Longest document, in bytes: 1 MiB.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;

@@ -40,10 +40,12 @@ impl Problems {
     /// Shows every problem with its line, a caret and help, as rustc does; `color` adds ANSI colours.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
-        let paint = if color { Paint::ANSI } else { Paint::NONE };
+        let paint = Paint::error(color);
         let mut out = String::new();
         for problem in &self.problems {
-            render_one(&mut out, problem, &self.file, &self.text, &paint);
+            paint.headline(&mut out, "error", &problem.message);
+            frame(&mut out, problem, &self.file, &self.text, &paint);
+            out.push('\n');
         }
         let count = self.problems.len();
         let noun = if count == 1 { "problem" } else { "problems" };
@@ -60,35 +62,53 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-struct Paint {
-    error: &'static str,
+/// Colours of what is shown; all empty for none.
+pub(crate) struct Paint {
+    /// Of the word before the message, and of carets.
+    strong: &'static str,
     frame: &'static str,
     bold: &'static str,
     end: &'static str,
 }
 
 impl Paint {
-    const NONE: Self = Self { error: "", frame: "", bold: "", end: "" };
-    const ANSI: Self = Self { error: "\x1b[1;31m", frame: "\x1b[1;34m", bold: "\x1b[1m", end: "\x1b[0m" };
+    const NONE: Self = Self { strong: "", frame: "", bold: "", end: "" };
+
+    pub(crate) fn error(color: bool) -> Self {
+        Self::strong(color, "\x1b[1;31m")
+    }
+
+    pub(crate) fn warning(color: bool) -> Self {
+        Self::strong(color, "\x1b[1;33m")
+    }
+
+    fn strong(color: bool, strong: &'static str) -> Self {
+        if color { Self { strong, frame: "\x1b[1;34m", bold: "\x1b[1m", end: "\x1b[0m" } } else { Self::NONE }
+    }
+
+    /// The line that says what is wrong.
+    pub(crate) fn headline(&self, out: &mut String, word: &str, message: &str) {
+        let Self { strong, bold, end, .. } = self;
+        out.push_str(&format!("{strong}{word}{end}{bold}: {message}{end}\n"));
+    }
 }
 
-fn render_one(out: &mut String, problem: &Problem, file: &str, text: &str, paint: &Paint) {
-    let Paint { error, frame, bold, end } = paint;
+/// Shows the line of a problem with carets under it, and what to do.
+pub(crate) fn frame(out: &mut String, problem: &Problem, file: &str, text: &str, paint: &Paint) {
+    let Paint { strong, frame, bold, end } = paint;
     let number = problem.line.to_string();
     let margin = " ".repeat(number.len());
     let (line, from, length) = excerpt(problem, text);
     let caret = "^".repeat(length);
     let indent = " ".repeat(from);
-    let Problem { message, line: at_line, column, help, .. } = problem;
-    out.push_str(&format!("{error}error{end}{bold}: {message}{end}\n"));
+    let Problem { line: at_line, column, help, .. } = problem;
     out.push_str(&format!("{margin}{frame}-->{end} {file}:{at_line}:{column}\n"));
     out.push_str(&format!("{margin} {frame}|{end}\n"));
     out.push_str(&format!("{frame}{number} |{end} {line}\n"));
-    out.push_str(&format!("{margin} {frame}|{end} {indent}{error}{caret}{end}\n"));
+    out.push_str(&format!("{margin} {frame}|{end} {indent}{strong}{caret}{end}\n"));
     if let Some(help) = help {
         out.push_str(&format!("{margin} {frame}={end} {bold}help{end}: {help}\n"));
     }
-    out.push('\n');
 }
 
 /// The part of the line to show, where its carets begin, and how many there are; in characters.
@@ -107,7 +127,7 @@ fn excerpt(problem: &Problem, text: &str) -> (String, usize, usize) {
 }
 
 /// Collects problems while a document is read.
-pub(crate) struct Findings<'t> {
+pub(crate) struct Collector<'t> {
     text: &'t str,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -116,7 +136,7 @@ pub(crate) struct Findings<'t> {
     problems: Vec<Problem>,
 }
 
-impl<'t> Findings<'t> {
+impl<'t> Collector<'t> {
     pub(crate) fn of(text: &'t str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, lines, hidden: Vec::new(), problems: Vec::new() }

@@ -6,6 +6,7 @@ mod credentials;
 mod place;
 mod rules;
 mod services;
+mod staleness;
 mod values;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -20,7 +21,7 @@ use toml::{
 use self::values::{Table, string, string_list};
 use crate::{
     Document, MAX_DOCUMENT_BYTES, MAX_EXPRESSIONS, MAX_LIST, MAX_ROUTES, MAX_RULES, MAX_SERVICES, Mode,
-    Problems, Route, Selector, Tier, Trust, problem::Findings, text_glob::TextGlob,
+    Problems, Route, Selector, Tier, Trust, problem::Collector, text_glob::TextGlob,
 };
 
 /// Longest name of a policy, rule, route or agent.
@@ -35,6 +36,7 @@ const DOCUMENT_KEYS: &[&str] = &[
     "name",
     "mode",
     "agents",
+    "staleness",
     "allow",
     "deny",
     "route",
@@ -48,12 +50,12 @@ const SELECTOR_KEYS: &[&str] = &["names", "tiers", "trust", "labels"];
 const ROUTE_KEYS: &[&str] = &["name", "prefix", "to"];
 
 pub(crate) fn document(file: &str, text: &str) -> Result<Document, Problems> {
-    let mut findings = Findings::of(if text.len() > MAX_DOCUMENT_BYTES { "" } else { text });
+    let mut findings = Collector::of(if text.len() > MAX_DOCUMENT_BYTES { "" } else { text });
     if text.len() > MAX_DOCUMENT_BYTES {
         findings.add_help(
             0..0,
             format!("the document is {} bytes long; at most {MAX_DOCUMENT_BYTES} are read", text.len()),
-            "split it into several policies",
+            format!("split it into several policies; one has at most {MAX_RULES} rules"),
         );
         return Err(findings.into_problems(file));
     }
@@ -72,7 +74,7 @@ pub(crate) fn document(file: &str, text: &str) -> Result<Document, Problems> {
     }
 }
 
-fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<Document> {
+fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> Option<Document> {
     let table = Table::open(root.get_ref(), 0..0, "the document", DOCUMENT_KEYS, findings);
     match table.required("version", findings) {
         Some(value) if value.get_ref().as_integer().is_some_and(|number| number.as_str() == "1") => {}
@@ -91,6 +93,8 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Op
         None => Some(Selector::default()),
         Some(value) => selector(value, findings),
     };
+    let staleness =
+        table.get("staleness").map(|value| staleness::staleness(value, findings)).unwrap_or_default();
     let mut names = BTreeMap::new();
     let mut rules = Vec::new();
     let (mut count, mut expressions) = (0, 0);
@@ -127,6 +131,7 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Op
         name: name?,
         mode: mode?,
         selector: selector?,
+        staleness,
         rules,
         routes,
         providers,
@@ -140,10 +145,10 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Op
 fn tables<'d, 't>(
     table: &Table<'d, 't>,
     key: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Vec<(&'d DeTable<'t>, Range<usize>)> {
     let Some(value) = table.get(key) else { return Vec::new() };
-    let wrong = |span, findings: &mut Findings<'_>| {
+    let wrong = |span, findings: &mut Collector<'_>| {
         findings.add_help(
             span,
             format!("`{key}` holds tables"),
@@ -172,9 +177,9 @@ fn named<'d, 't, T>(
         &'d DeTable<'t>,
         Range<usize>,
         &mut BTreeMap<String, usize>,
-        &mut Findings<'_>,
+        &mut Collector<'_>,
     ) -> Option<T>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Vec<Arc<T>> {
     let mut names = BTreeMap::new();
     let mut out = Vec::new();
@@ -192,7 +197,7 @@ fn named<'d, 't, T>(
     out
 }
 
-fn selector(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Selector> {
+fn selector(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<Selector> {
     let Some(inner) = value.get_ref().as_table() else {
         findings.add_help(
             value.span(),
@@ -230,7 +235,7 @@ fn selector(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option
     Some(selector)
 }
 
-fn labels(value: &Spanned<DeValue<'_>>, labels: &mut BTreeMap<String, String>, findings: &mut Findings<'_>) {
+fn labels(value: &Spanned<DeValue<'_>>, labels: &mut BTreeMap<String, String>, findings: &mut Collector<'_>) {
     let Some(table) = value.get_ref().as_table() else {
         findings.add_help(
             value.span(),
@@ -253,7 +258,7 @@ fn labels(value: &Spanned<DeValue<'_>>, labels: &mut BTreeMap<String, String>, f
     }
 }
 
-fn routes(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Vec<Arc<Route>> {
+fn routes(table: &Table<'_, '_>, findings: &mut Collector<'_>) -> Vec<Arc<Route>> {
     let mut names = BTreeMap::new();
     let mut prefixes = BTreeMap::new();
     let mut out = Vec::new();
@@ -279,7 +284,7 @@ fn routes(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Vec<Arc<Route>>
     out
 }
 
-fn prefix_of(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<String> {
+fn prefix_of(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<String> {
     let prefix = string(value, "prefix", findings)?;
     let wrong = if !prefix.starts_with('/') {
         Some("a prefix begins with `/`")
@@ -308,7 +313,7 @@ fn is_plain_path(path: &str) -> bool {
 /// Scheme, host, port and base path of a route's `to`.
 fn upstream_of(
     value: &Spanned<DeValue<'_>>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<(Scheme, String, u16, String)> {
     let url = string(value, "to", findings)?;
     match upstream(url) {
@@ -360,7 +365,7 @@ fn upstream(url: &str) -> Result<(Scheme, String, u16, String), String> {
 pub(crate) fn name_of(
     value: &Spanned<DeValue<'_>>,
     what: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<String> {
     let name = string(value, "name", findings)?;
     checked_name(name, value.span(), &format!("a {what}"), findings)
@@ -370,7 +375,7 @@ pub(crate) fn checked_name(
     name: &str,
     span: Range<usize>,
     what: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<String> {
     if !is_name(name) {
         findings.add_help(span, format!("`{}` is no name of {what}", shorten(name)), NAME_HELP);
@@ -394,7 +399,7 @@ pub(crate) fn unique(
     name: &str,
     span: Range<usize>,
     what: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> bool {
     let line = findings.line(span.start);
     if let Some(earlier) = seen.get(name) {
@@ -411,7 +416,7 @@ pub(crate) fn choice<'k>(
     value: &Spanned<DeValue<'_>>,
     key: &str,
     known: &[&'k str],
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<&'k str> {
     let written = string(value, key, findings)?;
     known_word(written, value.span(), key, known, findings)
@@ -422,7 +427,7 @@ pub(crate) fn known_word<'k>(
     span: Range<usize>,
     key: &str,
     known: &[&'k str],
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<&'k str> {
     let found = known.iter().find(|word| **word == written).copied();
     if found.is_none() {
@@ -441,7 +446,7 @@ fn choices<T>(
     key: &str,
     known: &[&str],
     parse: fn(&str) -> Option<T>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Vec<T> {
     string_list(value, key, findings)
         .into_iter()

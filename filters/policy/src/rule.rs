@@ -169,7 +169,7 @@ impl Rule {
     pub(crate) fn conditions_truth(&self, facts: &Facts<'_>) -> Truth {
         match &self.conditions {
             None => Truth::True,
-            Some(conditions) => conditions.truth(self.effect, facts),
+            Some(conditions) => conditions.truth(self.effect, facts, &[]),
         }
     }
 

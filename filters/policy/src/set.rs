@@ -8,10 +8,11 @@ use creto_call::{NormalHost, RuleName};
 
 use crate::{
     A2aAgent, AgentFacts, Credential, Destination, Document, Effect, McpServer, Mode, PortRange, Provider,
-    Route, RouteMatch, Rule,
+    Route, RouteMatch, Rule, Staleness,
     facts::Facts,
     index::HostIndex,
     place::{Directory, Reading},
+    terms::{self, Places},
     truth::Truth,
 };
 
@@ -39,6 +40,7 @@ pub struct PolicySet {
     agent: Option<Box<AgentFacts>>,
     /// Whether any rule asks more than host, port, method and path.
     conditional: bool,
+    staleness: Staleness,
     observes: bool,
 }
 
@@ -50,12 +52,28 @@ struct Slot {
     methods: u16,
     /// Number of the policy.
     policy: u32,
+    /// Whether `when` is all that it asks beyond host, port, method and path.
+    only_when: bool,
+    /// Places of the terms of its `when`.
+    places: Places,
     rule: Arc<Rule>,
 }
 
 impl Slot {
     fn port_matches(&self, port: u16) -> bool {
         self.ports.contains(port) && (self.rule.ports.len() == 1 || self.rule.port_matches(port))
+    }
+
+    /// Whether what the rule asks beyond host, port, method and path holds.
+    #[inline]
+    fn conditions_truth(&self, facts: &Facts<'_>) -> Truth {
+        match &self.rule.conditions {
+            None => Truth::True,
+            Some(conditions) => match &conditions.when {
+                Some(when) if self.only_when => when.truth(self.rule.effect, facts, &self.places),
+                _ => conditions.truth(self.rule.effect, facts, &self.places),
+            },
+        }
     }
 }
 
@@ -77,6 +95,7 @@ impl PolicySet {
             mcp_servers: Directory::of(documents.iter().map(|document| document.mcp_servers.as_slice())),
             a2a_agents: Directory::of(documents.iter().map(|document| document.a2a_agents.as_slice())),
             credentials: Directory::of(documents.iter().map(|document| document.credentials.as_slice())),
+            staleness: Staleness::of(&documents),
             agent: agent.cloned().map(Box::new),
             ..Self::default()
         };
@@ -86,6 +105,12 @@ impl PolicySet {
                     set.add_rule(policy, rule);
                 }
             }
+        }
+        let rules = &set.rules;
+        set.hosts.finish(|number| rules.get(usize::try_from(number).ok()?).map(|slot| &*slot.rule));
+        let places = terms::places(set.rules.iter().map(|slot| &*slot.rule));
+        for (slot, places) in set.rules.iter_mut().zip(places) {
+            slot.places = places;
         }
         let allowed: Vec<&Slot> = set.rules.iter().filter(|slot| slot.rule.effect == Effect::Allow).collect();
         set.ports = merged(allowed.iter().flat_map(|slot| slot.rule.ports.iter().copied()).collect());
@@ -113,7 +138,16 @@ impl PolicySet {
         let first = rule.ports.iter().map(|range| range.first).min().unwrap_or(1);
         let last = rule.ports.iter().map(|range| range.last).max().unwrap_or(0);
         let ports = PortRange { first, last };
-        self.rules.push(Slot { ports, methods: rule.methods, policy, rule: Arc::clone(rule) });
+        let only_when =
+            rule.conditions.as_ref().is_some_and(|asked| asked.when.is_some() && !asked.name_protocol());
+        self.rules.push(Slot {
+            ports,
+            methods: rule.methods,
+            policy,
+            only_when,
+            places: Places::default(),
+            rule: Arc::clone(rule),
+        });
         if rule.effect == Effect::Deny {
             self.denies = number + 1;
         }
@@ -140,6 +174,13 @@ impl PolicySet {
     #[must_use]
     pub fn observes(&self) -> bool {
         self.observes
+    }
+
+    /// How old it may be for the calls that it decides: of each class of risk the smallest limit that any of the documents
+    /// names, [`Staleness::DEFAULT`] where none does.
+    #[must_use]
+    pub fn staleness(&self) -> Staleness {
+        self.staleness
     }
 
     /// What is known before a request has been read. `host` is in normal form.
@@ -291,12 +332,12 @@ impl PolicySet {
 fn may_hold(rule: &Rule, facts: &Facts<'_>) -> bool {
     // Of a destination alone nothing of the protocol is known.
     rule.conditions.as_ref().is_none_or(|conditions| {
-        conditions.when.as_ref().is_none_or(|when| when.truth(Effect::Allow, facts) != Truth::False)
+        conditions.when.as_ref().is_none_or(|when| when.truth(Effect::Allow, facts, &[]) != Truth::False)
     })
 }
 
 /// The same ports in ascending ranges that neither touch nor overlap.
-fn merged(mut ranges: Vec<PortRange>) -> Vec<PortRange> {
+pub(crate) fn merged(mut ranges: Vec<PortRange>) -> Vec<PortRange> {
     ranges.sort_unstable();
     let mut out: Vec<PortRange> = Vec::new();
     for range in ranges {

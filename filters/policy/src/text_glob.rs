@@ -40,6 +40,16 @@ impl TextGlob {
         self.parts.first().map_or("", |head| head)
     }
 
+    /// Whether every text that `other` matches is matched here too, where that is plain to see: `other` has no star, or
+    /// this has a single one at its end, or both are the same.
+    pub(crate) fn covers(&self, other: &Self, case: Case) -> bool {
+        match (&*self.parts, &*other.parts) {
+            (_, [only]) => self.matches(only, case) == Truth::True,
+            ([head, tail], _) if tail.is_empty() => begins(other.head().as_bytes(), head, case),
+            (parts, others) => parts == others,
+        }
+    }
+
     pub(crate) fn matches(&self, text: &str, case: Case) -> Truth {
         let [head, middle @ .., tail] = &*self.parts else {
             return Truth::of(self.parts.first().is_some_and(|only| equal(only, text, case)));

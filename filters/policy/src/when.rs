@@ -1,11 +1,12 @@
 //! The `when` of a rule: an expression over the attributes of a call.
 
-use creto_expression::{CompileProblem, FaultKind, Program, Verdict};
+use creto_expression::{CompileProblem, FaultKind, Program, Slot, Slots, Value, Verdict, View};
 
 use crate::{
     Effect,
     attributes::{Attributes, of_the_destination, schema},
     facts::Facts,
+    terms::KnownTo,
     truth::Truth,
 };
 
@@ -33,20 +34,46 @@ impl When {
         self.program.slots().union(known) == known
     }
 
+    /// Its text.
+    pub(crate) fn source(&self) -> &str {
+        self.program.source()
+    }
+
+    /// Whether no call meets it, as far as can be told without one: it is false whatever its attributes are, or, in an
+    /// allow rule, has no value for a reason that no attribute changes.
+    pub(crate) fn never_holds(&self, effect: Effect) -> bool {
+        match self.program.evaluate(&NothingKnown) {
+            Verdict::False => true,
+            Verdict::Error(_) => effect == Effect::Allow && self.program.slots() == Slots::default(),
+            Verdict::True | Verdict::Unknown => false,
+        }
+    }
+
     /// Whether it holds. An error counts as a match for what denies and as none for what allows. An expression that
     /// comes down to an attribute of another protocol than the call's does not hold, for either.
-    pub(crate) fn truth(&self, effect: Effect, facts: &Facts<'_>) -> Truth {
-        self.value(facts).unwrap_or_else(|_| Truth::of(effect == Effect::Deny))
+    ///
+    /// `places` are those of its terms, where the set that asks remembers some.
+    pub(crate) fn truth(&self, effect: Effect, facts: &Facts<'_>, places: &[u8]) -> Truth {
+        self.value(facts, places).unwrap_or_else(|_| Truth::of(effect == Effect::Deny))
     }
 
     /// Why it has no value, if it has none.
     pub(crate) fn fault(&self, facts: &Facts<'_>) -> Option<FaultKind> {
-        self.value(facts).err()
+        self.value(facts, &[]).err()
     }
 
-    fn value(&self, facts: &Facts<'_>) -> Result<Truth, FaultKind> {
+    /// The terms that may be remembered.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = String> {
+        self.program.terms()
+    }
+
+    fn value(&self, facts: &Facts<'_>, places: &[u8]) -> Result<Truth, FaultKind> {
         let attributes = Attributes::of(facts);
-        match self.program.evaluate(&attributes) {
+        let verdict = match places {
+            [] => self.program.evaluate(&attributes),
+            places => self.program.evaluate_among(&attributes, &KnownTo { known: &facts.terms, places }),
+        };
+        match verdict {
             Verdict::True => Ok(Truth::True),
             Verdict::False => Ok(Truth::False),
             Verdict::Unknown => Ok(Truth::Unknown),
@@ -57,5 +84,14 @@ impl When {
             }
             Verdict::Error(fault) => Err(fault.kind()),
         }
+    }
+}
+
+/// A call of which nothing is known.
+struct NothingKnown;
+
+impl View for NothingKnown {
+    fn get<'v>(&'v self, _: Slot) -> Value<'v> {
+        Value::Unknown
     }
 }

@@ -187,6 +187,12 @@ proptest! {
             }
             let explained = set.explain(&call);
             prop_assert_eq!(explained.verdict == "allowed", matches!(decision, Decision::Allow { .. }));
+            let by = match decision {
+                Decision::Allow { by } => Some(by),
+                Decision::Deny(refusal) | Decision::Observe(refusal) => refusal.by,
+            };
+            prop_assert_eq!(explained.policy.as_deref(), by.map(|by| by.policy));
+            prop_assert_eq!(explained.rule.as_deref(), by.map(|by| by.rule));
         }
     }
 }

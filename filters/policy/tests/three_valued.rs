@@ -476,7 +476,9 @@ proptest! {
             if !allowed {
                 prop_assert_eq!(code == Some(RefusalCode::RuleDenies), by.is_some());
             }
-            prop_assert_eq!(set.explain(&call).verdict == "allowed", allowed);
+            let explained = set.explain(&call);
+            prop_assert_eq!(explained.verdict == "allowed", allowed);
+            prop_assert_eq!(explained.rule, by.map(|at| format!("r{at}")));
             // What is asked before the request never contradicts what is decided after it.
             let destination = set.destination(host, 443);
             prop_assert!(!allowed || destination.may_allow && destination.denied.is_none());

@@ -536,3 +536,34 @@ when = 'mcp.tool.arguments.limit > 50'
          1 other rule is about other hosts\n"
     );
 }
+
+#[test]
+fn a_header_is_found_among_few_and_among_many_whatever_the_case_of_its_name() {
+    let text = "version = 1\nname = \"p\"\n[[allow]]\nname = \"r\"\nhost = \"*\"\n\
+                when = '''\"X-Team\" in request.headers && request.headers[\"x-team\"] == \"a\"'''\n";
+    let document = Document::parse("p.toml", text).unwrap();
+    let set = PolicySet::compile([&document]);
+    for others in [0, 11, 12, 40] {
+        let mut headers = http::HeaderMap::new();
+        for n in 0..others {
+            headers.insert(http::HeaderName::try_from(format!("x-{n}")).unwrap(), "b".parse().unwrap());
+        }
+        headers.append("x-team", "a".parse().unwrap());
+        headers.append("x-team", "b".parse().unwrap());
+        let mut call = Call {
+            capture: Capture::Connect,
+            kind: Kind::Http,
+            scheme: Scheme::Https,
+            method: "GET",
+            host: "a.example",
+            port: 443,
+            path: "/",
+            details: Details { headers: Some(&headers), ..Details::default() },
+        };
+        assert!(set.decide(&call).lets_through(), "beside {others} others");
+        let mut without = headers.clone();
+        without.remove("x-team");
+        call.details.headers = Some(&without);
+        assert!(!set.decide(&call).lets_through(), "beside {others} others");
+    }
+}

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     MAX_ARGUMENTS, MAX_TEXT_GLOB,
     arguments::{ArgumentCondition, ArgumentTest, Literal, Number},
-    problem::Findings,
+    problem::Collector,
     text_glob::TextGlob,
 };
 
@@ -25,7 +25,10 @@ const MAX_DEPTH: usize = 16;
 const MAX_KEY: usize = 256;
 const TEST_KEYS: &[&str] = &["min", "max", "in", "absent"];
 
-pub(super) fn arguments(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<ArgumentCondition> {
+pub(super) fn arguments(
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Collector<'_>,
+) -> Vec<ArgumentCondition> {
     let Some(table) = value.get_ref().as_table() else {
         findings.add_help(
             value.span(),
@@ -68,7 +71,7 @@ fn wrong_key(key: &str) -> Option<&'static str> {
     (key.split('.').count() > MAX_DEPTH).then_some("it has more than 16 names")
 }
 
-fn test(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<ArgumentTest> {
+fn test(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<ArgumentTest> {
     match value.get_ref() {
         DeValue::String(_) | DeValue::Array(_) => {
             let mut globs: Vec<TextGlob> = Vec::new();
@@ -116,7 +119,7 @@ fn test(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) ->
 fn conditions_of(
     table: &Table<'_, '_>,
     span: Range<usize>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<ArgumentTest> {
     let min = table.get("min").map(|value| number(value, "min", findings));
     let max = table.get("max").map(|value| number(value, "max", findings));
@@ -165,7 +168,7 @@ fn real(number: Number) -> f64 {
 }
 
 /// A text, boolean or whole number to be equal to.
-fn literal(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<Literal> {
+fn literal(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<Literal> {
     match value.get_ref() {
         DeValue::String(_) => {
             let text = string(value, "in", findings)?;
@@ -201,7 +204,7 @@ fn whole(integer: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn number(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Findings<'_>) -> Option<Number> {
+fn number(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Collector<'_>) -> Option<Number> {
     let number = match value.get_ref() {
         DeValue::Integer(integer) => whole(integer).map(Number::Whole),
         DeValue::Float(float) => {

@@ -8,7 +8,7 @@ use super::{
     checked_name, shorten,
     values::{Table, string, string_list},
 };
-use crate::{MAX_TEXT_GLOB, conditions::Conditions, problem::Findings, text_glob::TextGlob, when::When};
+use crate::{MAX_TEXT_GLOB, conditions::Conditions, problem::Collector, text_glob::TextGlob, when::When};
 
 /// The keys of a rule that ask what a call means.
 pub(super) const CONDITION_KEYS: &[&str] =
@@ -81,7 +81,7 @@ const SKILL: Alphabet = Alphabet {
     help: "name a skill by its id, or write a glob; `*` stands for any characters",
 };
 
-pub(super) fn conditions(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Conditions {
+pub(super) fn conditions(table: &Table<'_, '_>, findings: &mut Collector<'_>) -> Conditions {
     let conditions = Conditions {
         providers: names(table, "provider", findings),
         models: globs(table, MODEL, findings),
@@ -99,7 +99,7 @@ pub(super) fn conditions(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> 
 }
 
 /// A rule about two protocols would match nothing.
-fn one_protocol(table: &Table<'_, '_>, findings: &mut Findings<'_>) {
+fn one_protocol(table: &Table<'_, '_>, findings: &mut Collector<'_>) {
     let mut first: Option<(&str, &str)> = None;
     for (protocol, keys) in PROTOCOLS {
         for key in keys.iter().filter(|key| table.get(key).is_some()) {
@@ -120,7 +120,7 @@ fn one_protocol(table: &Table<'_, '_>, findings: &mut Findings<'_>) {
 }
 
 /// Only some methods have a tool or arguments; with others a rule would match nothing.
-fn tools_are_called(table: &Table<'_, '_>, findings: &mut Findings<'_>) {
+fn tools_are_called(table: &Table<'_, '_>, findings: &mut Collector<'_>) {
     let Some(methods) = table.get("mcp_method") else { return };
     // A list that is wrong has its problem already.
     let written = match methods.get_ref() {
@@ -145,7 +145,7 @@ fn tools_are_called(table: &Table<'_, '_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn names(table: &Table<'_, '_>, key: &str, findings: &mut Findings<'_>) -> Vec<String> {
+fn names(table: &Table<'_, '_>, key: &str, findings: &mut Collector<'_>) -> Vec<String> {
     let Some(value) = table.get(key) else { return Vec::new() };
     let what = match key {
         "provider" => "a provider",
@@ -158,7 +158,7 @@ fn names(table: &Table<'_, '_>, key: &str, findings: &mut Findings<'_>) -> Vec<S
         .collect()
 }
 
-fn globs(table: &Table<'_, '_>, alphabet: Alphabet, findings: &mut Findings<'_>) -> Vec<TextGlob> {
+fn globs(table: &Table<'_, '_>, alphabet: Alphabet, findings: &mut Collector<'_>) -> Vec<TextGlob> {
     let Some(value) = table.get(alphabet.key) else { return Vec::new() };
     let mut out = Vec::new();
     for (text, span) in string_list(value, alphabet.key, findings) {
@@ -185,7 +185,7 @@ fn misspelt<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
 pub(super) fn glob(
     text: &str,
     span: std::ops::Range<usize>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<TextGlob> {
     if text.len() > MAX_TEXT_GLOB {
         findings.add(span, format!("a glob is at most {MAX_TEXT_GLOB} bytes long"));
@@ -199,7 +199,7 @@ pub(super) fn glob(
     Some(glob)
 }
 
-fn when(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<When> {
+fn when(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<When> {
     let source = string(value, "when", findings)?;
     match When::compile(source) {
         Ok(when) => Some(when),

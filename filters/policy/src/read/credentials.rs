@@ -17,7 +17,7 @@ use super::{
     shorten, unique, upstream,
     values::{Table, boolean, string},
 };
-use crate::{Credential, CredentialKind, HostEntry, SecretFrom, problem::Findings};
+use crate::{Credential, CredentialKind, HostEntry, SecretFrom, problem::Collector};
 
 /// Keys of every credential.
 const COMMON_KEYS: &[&str] = &["name", "host", "port", "path", "type", "from", "placeholder", "plain_http"];
@@ -54,7 +54,7 @@ const NO_SECRET_IN: &[&str] = &[
 
 type Names = BTreeMap<String, usize>;
 
-pub(super) fn credentials(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Vec<Arc<Credential>> {
+pub(super) fn credentials(table: &Table<'_, '_>, findings: &mut Collector<'_>) -> Vec<Arc<Credential>> {
     let mut placeholders = Names::new();
     named(
         table,
@@ -69,7 +69,7 @@ fn credential(
     span: Range<usize>,
     names: &mut Names,
     placeholders: &mut Names,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<Credential> {
     let mut known = COMMON_KEYS.to_vec();
     known.extend(KINDS.iter().flat_map(|(_, keys)| keys.iter().map(|(key, _)| *key)));
@@ -104,7 +104,7 @@ fn credential(
 }
 
 /// A secret goes to a name or a single address, not to whatever there is.
-fn named_closely(host: &HostEntry, span: Range<usize>, findings: &mut Findings<'_>) {
+fn named_closely(host: &HostEntry, span: Range<usize>, findings: &mut Collector<'_>) {
     match host {
         HostEntry::Pattern(HostPattern::Any) => findings.add_help(
             span,
@@ -123,7 +123,7 @@ fn named_closely(host: &HostEntry, span: Range<usize>, findings: &mut Findings<'
 fn kind(
     table: &Table<'_, '_>,
     value: &Spanned<DeValue<'_>>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<CredentialKind> {
     let kinds = KINDS.map(|(kind, _)| kind);
     let chosen = choice(value, "type", &kinds, findings)?;
@@ -169,7 +169,7 @@ fn checked_text(
     value: &Spanned<DeValue<'_>>,
     key: &str,
     table: &Table<'_, '_>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<String> {
     let written = string(value, key, findings)?;
     let plain_http = table.get("plain_http").is_some_and(|value| value.get_ref().as_bool() == Some(true));
@@ -199,7 +199,7 @@ fn checked_text(
     }
 }
 
-fn placeholder(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<String> {
+fn placeholder(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<String> {
     let written = string(value, "placeholder", findings)?;
     if !PLACEHOLDER_BYTES.contains(&written.len()) || !written.bytes().all(|byte| byte.is_ascii_graphic()) {
         findings.add_help(
@@ -212,7 +212,7 @@ fn placeholder(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Opt
     Some(written.to_owned())
 }
 
-fn from(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<SecretFrom> {
+fn from(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<SecretFrom> {
     let Some(inner) = value.get_ref().as_table() else {
         findings.hide(value.span());
         findings.add_help(

@@ -7,13 +7,13 @@ use super::{
     shorten,
     values::{Table, list, port_number, string_list},
 };
-use crate::{HostEntry, NetworkError, Place, PortRange, problem::Findings};
+use crate::{HostEntry, NetworkError, Place, PortRange, problem::Collector};
 
 /// Ports of what names none.
 const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
 /// Reads `host`, `port` and `path` of a table; what is wrong with them is in the findings.
-pub(super) fn place(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Place {
+pub(super) fn place(table: &Table<'_, '_>, findings: &mut Collector<'_>) -> Place {
     let hosts = match table.required("host", findings) {
         Some(value) => hosts(value, findings),
         None => Vec::new(),
@@ -29,7 +29,7 @@ pub(super) fn place(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Place
     Place { hosts, ports, paths }
 }
 
-fn hosts(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<HostEntry> {
+fn hosts(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Vec<HostEntry> {
     let mut out = Vec::new();
     for (text, span) in string_list(value, "host", findings) {
         match host(&text) {
@@ -82,7 +82,7 @@ fn host(text: &str) -> Result<HostEntry, (String, Option<String>)> {
     })
 }
 
-fn ports(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<PortRange> {
+fn ports(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Vec<PortRange> {
     let mut out = Vec::new();
     for entry in list(value, "port", findings) {
         match port(entry.get_ref()) {
@@ -111,7 +111,7 @@ fn port(value: &DeValue<'_>) -> Option<PortRange> {
     (range.first <= range.last).then_some(range)
 }
 
-fn paths(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Vec<PathGlob> {
+fn paths(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Vec<PathGlob> {
     let mut out = Vec::new();
     for (text, span) in string_list(value, "path", findings) {
         match PathGlob::parse(&text) {

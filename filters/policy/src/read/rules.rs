@@ -16,7 +16,7 @@ use super::{
     unique,
     values::{Table, boolean, string_list},
 };
-use crate::{Effect, Place, Rule, problem::Findings};
+use crate::{Effect, Place, Rule, problem::Collector};
 
 const FIRST_KEYS: &[&str] = &["name", "host", "port"];
 /// Asked of the request line.
@@ -32,7 +32,7 @@ pub(super) fn rule(
     table: &DeTable<'_>,
     span: Range<usize>,
     names: &mut BTreeMap<String, usize>,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<Rule> {
     let line = findings.line(span.start);
     let (effect, what, own_keys) = match key {
@@ -79,7 +79,7 @@ pub(super) fn rule(
     Some(Rule { name: name?, effect, hosts, ports, methods, paths, private, pass, conditions, line })
 }
 
-fn methods(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> u16 {
+fn methods(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> u16 {
     let mut mask = 0;
     for (text, span) in string_list(value, "method", findings) {
         mask |= match known_word(&text, span, "method", METHODS, findings) {

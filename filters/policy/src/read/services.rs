@@ -15,7 +15,7 @@ use super::{
     shorten, unique,
     values::{Table, string},
 };
-use crate::{A2aAgent, McpServer, Place, Provider, ToolsChanged, problem::Findings};
+use crate::{A2aAgent, McpServer, Place, Provider, ToolsChanged, problem::Collector};
 
 const PROVIDER_KEYS: &[&str] = &["name", "host", "port", "api", "base"];
 const MCP_SERVER_KEYS: &[&str] = &["name", "host", "port", "path", "tools_changed", "pins"];
@@ -29,7 +29,7 @@ pub(super) fn provider(
     table: &DeTable<'_>,
     span: Range<usize>,
     names: &mut Names,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<Provider> {
     let table = Table::open(table, span, "[[provider]]", PROVIDER_KEYS, findings);
     let name = own_name(&table, "provider", names, findings);
@@ -57,7 +57,7 @@ pub(super) fn provider(
 }
 
 /// A base path and the globs that mean it and what is below it.
-fn base_of(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> Option<(String, Vec<PathGlob>)> {
+fn base_of(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Option<(String, Vec<PathGlob>)> {
     let written = string(value, "base", findings)?;
     let base = written.strip_suffix('/').unwrap_or(written);
     let globs = [base.to_owned(), format!("{base}/**")].iter().map(|glob| PathGlob::parse(glob)).collect();
@@ -79,7 +79,7 @@ pub(super) fn mcp_server(
     table: &DeTable<'_>,
     span: Range<usize>,
     names: &mut Names,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<McpServer> {
     let table = Table::open(table, span, "[[mcp_server]]", MCP_SERVER_KEYS, findings);
     let name = own_name(&table, "MCP server", names, findings);
@@ -95,7 +95,7 @@ pub(super) fn mcp_server(
     Some(McpServer { name: name?, place, tools_changed, pins })
 }
 
-fn pins(value: &Spanned<DeValue<'_>>, findings: &mut Findings<'_>) -> BTreeMap<String, [u8; 32]> {
+fn pins(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> BTreeMap<String, [u8; 32]> {
     let mut out = BTreeMap::new();
     let Some(table) = value.get_ref().as_table() else {
         findings.add_help(
@@ -146,7 +146,7 @@ pub(super) fn a2a_agent(
     table: &DeTable<'_>,
     span: Range<usize>,
     names: &mut Names,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<A2aAgent> {
     let table = Table::open(table, span, "[[a2a_agent]]", A2A_AGENT_KEYS, findings);
     let name = own_name(&table, "agent", names, findings);
@@ -159,7 +159,7 @@ pub(super) fn own_name(
     table: &Table<'_, '_>,
     what: &str,
     names: &mut Names,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<String> {
     let value = table.required("name", findings)?;
     let name = name_of(value, what, findings)?;

@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::shorten;
-use crate::{MAX_LIST, problem::Findings};
+use crate::{MAX_LIST, problem::Collector};
 
 /// A table whose keys are all known.
 pub(super) struct Table<'d, 't> {
@@ -25,7 +25,7 @@ impl<'d, 't> Table<'d, 't> {
         span: Range<usize>,
         what: &'static str,
         known: &[&str],
-        findings: &mut Findings<'_>,
+        findings: &mut Collector<'_>,
     ) -> Self {
         for (key, _) in table {
             let written: &str = key.get_ref();
@@ -59,7 +59,7 @@ impl<'d, 't> Table<'d, 't> {
     pub(super) fn required(
         &self,
         key: &str,
-        findings: &mut Findings<'_>,
+        findings: &mut Collector<'_>,
     ) -> Option<&'d Spanned<DeValue<'t>>> {
         let value = self.get(key);
         if value.is_none() {
@@ -95,7 +95,7 @@ fn example(key: &str) -> &'static str {
 pub(super) fn string<'d>(
     value: &'d Spanned<DeValue<'_>>,
     key: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Option<&'d str> {
     let text = value.get_ref().as_str();
     if text.is_none() {
@@ -110,7 +110,7 @@ pub(super) fn string<'d>(
 }
 
 /// True or false.
-pub(super) fn boolean(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Findings<'_>) -> Option<bool> {
+pub(super) fn boolean(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Collector<'_>) -> Option<bool> {
     let answer = value.get_ref().as_bool();
     if answer.is_none() {
         findings.add(value.span(), format!("`{key}` is `true` or `false`, without quotes"));
@@ -122,7 +122,7 @@ pub(super) fn boolean(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Fi
 pub(super) fn list<'d, 't>(
     value: &'d Spanned<DeValue<'t>>,
     key: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Vec<&'d Spanned<DeValue<'t>>> {
     let Some(array) = value.get_ref().as_array() else { return vec![value] };
     if array.is_empty() {
@@ -144,7 +144,7 @@ pub(super) fn list<'d, 't>(
 pub(super) fn string_list(
     value: &Spanned<DeValue<'_>>,
     key: &str,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) -> Vec<(String, Range<usize>)> {
     list(value, key, findings)
         .into_iter()

@@ -4,7 +4,7 @@ use creto_authz::CallPath;
 use creto_call::{Call, Decision, Kind, Method, Refusal, RefusalCode};
 
 use super::{PolicySet, Slot};
-use crate::{Effect, facts::Facts, truth::Truth};
+use crate::{Effect, facts::Facts, index::Asked, truth::Truth};
 
 /// A call, with what every rule is asked about it.
 struct Question<'q, 'c> {
@@ -26,7 +26,7 @@ impl<'q, 'c> Question<'q, 'c> {
         let about = slot.methods & self.method != 0
             && slot.port_matches(call.port)
             && slot.rule.request_matches(call.kind == Kind::Opaque, &self.path);
-        if about { slot.rule.conditions_truth(self.facts) } else { Truth::False }
+        if about { slot.conditions_truth(self.facts) } else { Truth::False }
     }
 }
 
@@ -132,7 +132,9 @@ impl PolicySet {
         question: &Question<'_, '_>,
         mut wanted: impl FnMut(Effect, Truth) -> bool,
     ) -> Option<u32> {
-        self.hosts.first(&question.path, question.facts, |number| {
+        let Question { facts, path, method } = question;
+        let asked = Asked { path, facts, method: *method };
+        self.hosts.first(&asked, |number| {
             self.slot(number).is_some_and(|slot| wanted(slot.rule.effect, question.truth(slot)))
         })
     }
