@@ -6,12 +6,12 @@ mod decision;
 mod models;
 mod process;
 mod proxy;
-mod report;
-mod timing;
+mod push;
 
 use std::alloc::System;
 use std::process::ExitCode;
 
+use creto_bench_report::{report, timing};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts, so that "does not allocate" is a figure.
@@ -20,8 +20,8 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 3] =
-    [("decision", decision::run), ("models", models::run), ("proxy", proxy::run)];
+const GROUPS: [(&str, Group); 4] =
+    [("decision", decision::run), ("models", models::run), ("proxy", proxy::run), ("push", push::run)];
 
 fn main() -> ExitCode {
     let only = std::env::args().nth(1);

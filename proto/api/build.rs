@@ -2,9 +2,14 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
-        .bytes(".creto.v1.SignedBundle.bundle")
+        // Bodies are shared between ten thousand streams.
+        .bytes(".creto.v1.Resource.body")
+        .bytes(".creto.v1.Delta.manifest")
+        .bytes(".creto.v1.StoredGeneration.manifest")
+        // One agent has one encoding, whose digest tells whether it changed.
+        .btree_map(".creto.v1.Agent.labels")
         // They hold secrets: written by hand in src/secrets.rs, without the value.
-        .skip_debug([".creto.v1.PutSecretRequest", ".creto.v1.FetchSecretResponse"])
+        .skip_debug([".creto.v1.PutSecretRequest", ".creto.v1.FetchSecretResponse", ".creto.v1.ChainKey"])
         .compile_protos(
             &[
                 "proto/creto/v1/identity.proto",

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// What went out, what was refused, and why.
     Calls(calls::CallsArgs),
     /// The sidecars and whether they enforce what they were offered.
-    Sidecars,
+    Sidecars(sidecars::SidecarsArgs),
     /// Check this machine and what runs.
     Doctor,
 }
@@ -82,10 +82,10 @@ impl Cli {
             Command::Agents(command) => agents::run(&session, command).await?,
             Command::Delegate(args) => delegate::run(&session, args).await?,
             Command::Delegations(command) => delegate::manage(&session, command).await?,
-            Command::Policy(command) => policy::run(&session, command).await?,
+            Command::Policy(command) => return policy::run(&session, command).await,
             Command::Secrets(command) => secrets::run(&session, command).await?,
             Command::Calls(args) => calls::run(&session, args).await?,
-            Command::Sidecars => sidecars::run(&session).await?,
+            Command::Sidecars(args) => sidecars::run(&session, args).await?,
             Command::Doctor => doctor::run(&session).await?,
         }
         Ok(0)

@@ -23,6 +23,7 @@ mod sidecar_process;
 mod signals;
 mod span;
 mod summary;
+mod toml_reading;
 mod trust;
 mod turns;
 mod words;

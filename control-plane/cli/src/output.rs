@@ -19,6 +19,12 @@ impl Output {
         Self { json }
     }
 
+    /// Whether programs read it.
+    #[must_use]
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// One value: pretty for people's eyes is `text`, programs get `value` on one line.
     ///
     /// # Errors

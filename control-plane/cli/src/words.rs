@@ -159,6 +159,34 @@ pub(crate) fn secret(secret: &v1::SecretMetadata) -> Value {
     })
 }
 
+/// What happened in a sidecar, in one word.
+#[must_use]
+pub(crate) fn sidecar_event(event: &v1::SidecarEvent) -> &'static str {
+    match event.kind() {
+        v1::SidecarEventKind::Unspecified => "unknown",
+        v1::SidecarEventKind::GenerationRefused => "policy_refused",
+        v1::SidecarEventKind::StoredGenerationRefused => "stored_policy_refused",
+        v1::SidecarEventKind::StalenessChanged => "staleness_changed",
+        v1::SidecarEventKind::Revoked => "revoked",
+        v1::SidecarEventKind::ClockJumped => "clock_jumped",
+    }
+}
+
+/// What happened in a sidecar as JSON.
+#[must_use]
+pub(crate) fn sidecar_event_record(record: &v1::SidecarEventRecord) -> Value {
+    let event = record.event.clone().unwrap_or_default();
+    json!({
+        "at": moment(event.at_ms),
+        "kept_at": moment(record.kept_at_ms),
+        "sidecar_id": record.sidecar_id,
+        "agent": record.agent_name,
+        "event": sidecar_event(&event),
+        "epoch": event.epoch,
+        "detail": event.detail,
+    })
+}
+
 /// A sidecar as JSON.
 #[must_use]
 pub(crate) fn sidecar(sidecar: &v1::SidecarStatus) -> Value {

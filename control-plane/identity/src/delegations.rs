@@ -7,16 +7,14 @@ use creto_authz::{
     AgentId, CompactChain, DelegatorKey, MasterKey, SignedLink, VerifiedDelegation, verify_links,
 };
 use creto_proto::v1::{
-    Delegation, DelegationLink, ListDelegationsRequest, ListDelegationsResponse, MintedChain,
-    SubmitDelegationRequest,
+    ChainKey, ChainKeys, Delegation, DelegationLink, ListDelegationsRequest, ListDelegationsResponse,
+    MintedChain, SubmitDelegationRequest,
 };
 use creto_store::{KeptAgent, KeptDelegation, KeptLink, KeptState, Store, StoreError};
 
 use crate::page::{page_limit, page_of};
 use crate::{IdentityError, links, now_ms, now_s};
 
-/// Which derived key the chains minted now are under.
-pub const CHAIN_KEY_ID: u32 = 1;
 /// Most delegations of a namespace, ended ones included.
 pub const MAX_DELEGATIONS: u64 = 1_000_000;
 /// How many of an agent's live delegations are tried for its bundle, newest first.
@@ -27,6 +25,8 @@ const MAX_TRIED: u32 = 32;
 pub struct CurrentChain {
     /// None: the agent holds no delegation that stands now.
     pub chain: Option<MintedChain>,
+    /// What the sidecar checks chains with.
+    pub keys: ChainKeys,
 }
 
 /// Verifies, keeps and mints.
@@ -43,17 +43,35 @@ impl Delegations {
         Self { store, master: Arc::new(master) }
     }
 
-    /// The HMAC key of one sidecar's chains.
-    #[must_use]
-    pub fn chain_key(&self, sidecar_id: &str) -> creto_authz::ChainKey {
-        self.master.derive(sidecar_id, CHAIN_KEY_ID)
+    /// The HMAC key that a sidecar's chains are minted under now.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn chain_key(
+        &self,
+        namespace: &str,
+        sidecar_id: &str,
+    ) -> Result<creto_authz::ChainKey, IdentityError> {
+        let id = self.store.chain_key_id(namespace).await.map_err(IdentityError::Store)?;
+        Ok(self.master.derive(sidecar_id, id))
     }
 
-    /// Verifies a signed chain whole and keeps it; the same one twice changes nothing.
+    /// Gives all sidecars of a namespace a new key, which is derived when they are next sent what they enforce.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn rotate_keys(&self, namespace: &str, void_earlier: bool) -> Result<u32, IdentityError> {
+        self.store.rotate_chain_keys(namespace, void_earlier).await.map_err(IdentityError::Store)
+    }
+
+    /// Verifies a signed chain whole and keeps it; the same one twice changes nothing. Gives the name of its holder too.
     ///
     /// # Errors
     /// [`IdentityError`] naming the link that does not hold, a revoked one, or a holder not registered here.
-    pub async fn submit(&self, request: SubmitDelegationRequest) -> Result<Delegation, IdentityError> {
+    pub async fn submit(
+        &self,
+        request: SubmitDelegationRequest,
+    ) -> Result<(Delegation, String), IdentityError> {
         let namespace = request.namespace;
         let signed = links::read(request.links)?;
         let verified = self.verify(&namespace, &signed).await?;
@@ -78,7 +96,8 @@ impl Delegations {
         self.store.add_delegation(&kept, MAX_DELEGATIONS).await.map_err(about_delegation)?;
         let stored =
             self.store.delegation(&namespace, &kept.delegation_id).await.map_err(about_delegation)?;
-        message(stored)
+        let holder = stored.holder_name.clone();
+        message(stored).map(|delegation| (delegation, holder))
     }
 
     /// A page of delegations, by id.
@@ -104,14 +123,18 @@ impl Delegations {
         Ok(ListDelegationsResponse { delegations, next_page_token })
     }
 
-    /// Ends a delegation and everything delegated from it.
+    /// Ends a delegation and everything delegated from it; gives the names of those who held any of that.
     ///
     /// # Errors
     /// [`IdentityError::NoDelegation`].
-    pub async fn revoke(&self, namespace: &str, delegation_id: &[u8]) -> Result<Delegation, IdentityError> {
+    pub async fn revoke(
+        &self,
+        namespace: &str,
+        delegation_id: &[u8],
+    ) -> Result<(Delegation, Vec<String>), IdentityError> {
         let id = links::sized("delegation_id", delegation_id)?;
         let ended = self.store.revoke_delegation(namespace, &id).await.map_err(about_delegation)?;
-        message(ended)
+        message(ended.delegation).map(|delegation| (delegation, ended.holders))
     }
 
     /// Mints the compact form of a chain that a sidecar shows for its own agent.
@@ -132,12 +155,18 @@ impl Delegations {
         }
         // The epoch comes first: a revocation that happens meanwhile makes the chain void, never stale.
         let epoch = self.store.revocation_epoch(namespace).await.map_err(IdentityError::Store)?;
+        let key = self.chain_key(namespace, sidecar_id).await?;
         let signed = links::read(shown)?;
         let verified = self.verify(namespace, &signed).await?;
         if verified.holder().as_bytes() != &agent.agent_id {
             return Err(IdentityError::NotHolder);
         }
-        Ok(self.compact(&verified, sidecar_id, epoch))
+        // This chain is kept nowhere: that it stands on these keys is, before it exists. Verified again after, or a
+        // delegator suspended in between would be missed by both.
+        let delegators: Vec<[u8; 32]> = signed.iter().map(|one| one.link.delegator_id.0).collect();
+        self.store.note_delegators(namespace, &delegators).await.map_err(IdentityError::Store)?;
+        let verified = self.verify(namespace, &signed).await?;
+        Ok(compact(&verified, &key, epoch))
     }
 
     /// The chain for an agent's bundle: its newest delegation that stands now, minted for the sidecar.
@@ -150,8 +179,15 @@ impl Delegations {
         sidecar_id: &str,
         epoch: u32,
     ) -> Result<CurrentChain, IdentityError> {
+        let key = self.chain_key(&agent.namespace, sidecar_id).await?;
+        let before =
+            key.id().checked_sub(1).filter(|id| *id > 0).map(|id| self.master.derive(sidecar_id, id));
+        let keys = [Some(&key), before.as_ref()].into_iter().flatten();
+        let keys = ChainKeys {
+            keys: keys.map(|key| ChainKey { id: key.id(), key: key.secret_bytes().to_vec() }).collect(),
+        };
         if agent.state != KeptState::Active {
-            return Ok(CurrentChain::default());
+            return Ok(CurrentChain { chain: None, keys });
         }
         let live = self
             .store
@@ -162,24 +198,14 @@ impl Delegations {
             let signed = links::read(links::decode(&kept.encoded_links)?)?;
             match self.verify(&agent.namespace, &signed).await {
                 Ok(verified) if verified.holder().as_bytes() == &agent.agent_id => {
-                    return Ok(CurrentChain { chain: Some(self.compact(&verified, sidecar_id, epoch)) });
+                    return Ok(CurrentChain { chain: Some(compact(&verified, &key, epoch)), keys });
                 }
                 // A delegator is suspended, or the key is an earlier one: the next delegation may stand.
                 Ok(_) | Err(IdentityError::Unverified(_) | IdentityError::LinkRevoked) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(CurrentChain::default())
-    }
-
-    fn compact(&self, verified: &VerifiedDelegation, sidecar_id: &str, epoch: u32) -> MintedChain {
-        let chain = CompactChain::mint(verified, &self.chain_key(sidecar_id), epoch);
-        MintedChain {
-            chain: chain.as_bytes().to_vec(),
-            permissions: verified.scope().permissions().iter().map(|one| one.as_str().to_owned()).collect(),
-            expires_at_s: verified.expires_at_s(),
-            delegation_id: verified.id().to_vec(),
-        }
+        Ok(CurrentChain { chain: None, keys })
     }
 
     async fn verify(
@@ -204,6 +230,16 @@ impl Delegations {
             return Err(IdentityError::LinkRevoked);
         }
         Ok(verified)
+    }
+}
+
+fn compact(verified: &VerifiedDelegation, key: &creto_authz::ChainKey, epoch: u32) -> MintedChain {
+    let chain = CompactChain::mint(verified, key, epoch);
+    MintedChain {
+        chain: chain.as_bytes().to_vec(),
+        permissions: verified.scope().permissions().iter().map(|one| one.as_str().to_owned()).collect(),
+        expires_at_s: verified.expires_at_s(),
+        delegation_id: verified.id().to_vec(),
     }
 }
 

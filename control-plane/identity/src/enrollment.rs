@@ -6,10 +6,7 @@ use creto_proto::v1::{CreateEnrollmentTokenRequest, EnrollRequest, EnrollRespons
 use creto_store::{KeptEnrollmentToken, NewSidecar, Store};
 
 use crate::registry::public_key;
-use crate::{
-    CHAIN_KEY_ID, CertificateAuthority, Delegations, IdentityError, SecretToken, fingerprint, now_ms,
-    random_id,
-};
+use crate::{CertificateAuthority, Delegations, IdentityError, SecretToken, fingerprint, now_ms, random_id};
 
 /// Seconds a token waits when the operator does not say.
 pub const DEFAULT_TOKEN_TTL_S: u32 = 600;
@@ -88,9 +85,10 @@ impl EnrollmentDesk {
             Err(IdentityError::Revoked(_)) => return Err(IdentityError::TokenSpent),
             Err(error) => return Err(error),
         }
+        let key = self.delegations.chain_key(&token.namespace, &sidecar_id).await?;
         Ok(EnrollResponse {
-            chain_key: self.delegations.chain_key(&sidecar_id).secret_bytes().to_vec(),
-            chain_key_id: CHAIN_KEY_ID,
+            chain_key: key.secret_bytes().to_vec(),
+            chain_key_id: key.id(),
             sidecar_id,
             namespace: token.namespace,
             agent_name: token.agent_name,

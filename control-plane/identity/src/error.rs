@@ -74,7 +74,7 @@ pub enum IdentityError {
 
 impl IdentityError {
     /// A field that does not say what it must.
-    pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid { field, problem: problem.into() }
     }
 

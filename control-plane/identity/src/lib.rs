@@ -20,7 +20,7 @@ mod secret;
 
 pub use authority::{CertificateAuthority, IssuedCertificate, fingerprint};
 pub use clock::{now_ms, now_s};
-pub use delegations::{CHAIN_KEY_ID, CurrentChain, Delegations, MAX_DELEGATIONS};
+pub use delegations::{CurrentChain, Delegations, MAX_DELEGATIONS};
 pub use enrollment::{DEFAULT_TOKEN_TTL_S, EnrollmentDesk, MAX_ENROLLMENT_TOKENS, MAX_TOKEN_TTL_S};
 pub use error::IdentityError;
 pub use name::check_name;

@@ -8,7 +8,7 @@ use creto_proto::v1::{
     Agent, AgentState, CreateAgentRequest, ListAgentsRequest, ListAgentsResponse, RotateAgentKeyRequest,
     Tier, TrustLevel,
 };
-use creto_store::{KeptAgent, KeptState, Store, StoreError};
+use creto_store::{KeptAgent, KeptState, Store};
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::page::{page_limit, page_of};
@@ -129,7 +129,7 @@ impl Registry {
         rotated.map(agent_message).map_err(about)
     }
 
-    /// Suspends, resumes or revokes an agent.
+    /// Suspends, resumes or revokes an agent, and says whether that concerns chains of others.
     ///
     /// # Errors
     /// [`IdentityError::NoAgent`], or [`IdentityError::Revoked`] when it is to come back.
@@ -138,7 +138,7 @@ impl Registry {
         namespace: &str,
         name: &str,
         state: AgentState,
-    ) -> Result<Agent, IdentityError> {
+    ) -> Result<(Agent, bool), IdentityError> {
         let state = match state {
             AgentState::Active => KeptState::Active,
             AgentState::Suspended => KeptState::Suspended,
@@ -147,8 +147,9 @@ impl Registry {
                 return Err(IdentityError::invalid("state", "say active, suspended or revoked"));
             }
         };
-        let set: Result<_, StoreError> = self.store.set_agent_state(namespace, name, state, now_ms()).await;
-        set.map(agent_message).map_err(|error| IdentityError::about_agent(name, error))
+        let set = self.store.set_agent_state(namespace, name, state, now_ms()).await;
+        set.map(|set| (agent_message(set.agent), set.concerns_others))
+            .map_err(|error| IdentityError::about_agent(name, error))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the policy store refuses and why a stream ends.
 
+use std::time::Duration;
+
 use creto_store::StoreError;
 use thiserror::Error;
 
@@ -40,8 +42,11 @@ pub enum SyncEnd {
     /// As many streams as there may be.
     #[error("the control plane has as many push streams as it takes ({0}): try again later")]
     TooMany(usize),
-    /// No answer to a bundle.
-    #[error("the sidecar answered neither Ack nor Nack to its bundle in time: open the stream again")]
+    /// More at once than are let in.
+    #[error("too many sidecars open a stream at once: try again in {} ms, with jitter", .0.as_millis())]
+    TooFast(Duration),
+    /// No answer to a generation.
+    #[error("the sidecar answered neither Ack nor Nack to its generation in time: open the stream again")]
     Unanswered,
     /// Nothing is read.
     #[error("the sidecar does not read its stream: open it again")]

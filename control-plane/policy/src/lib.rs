@@ -1,26 +1,31 @@
-//! Policy in the control plane: the documents people write, the bundles made of them, and the streams that bring
-//! bundles to sidecars.
+//! Policy in the control plane: the documents people write, and the streams that bring what is enforced to sidecars.
 //!
-//! A [`Changes`] hub says that something changed in a namespace; each [`SyncSession`] then builds its sidecar's
-//! bundle anew and sends it if its content is another.
+//! A [`Changes`] hub says that something changed, to those it concerns. A namespace's documents are read and encoded
+//! once a change and shared; each [`SyncSession`] adds what is its sidecar's own, signs a manifest of the whole, and
+//! sends the bodies that differ. What is taken away from an agent goes ahead of that as a notice of its own.
 #![forbid(unsafe_code)]
 
-mod bundle;
+mod admission;
 mod changes;
-mod connections;
 mod documents;
 mod error;
+mod events;
+mod fleet;
+mod principal;
+mod room;
 mod session;
-mod signer;
+mod snapshot;
 mod sync;
 
-pub use bundle::{BUNDLE_SCHEMA, facts};
-pub use changes::Changes;
-pub use connections::DEFAULT_MAX_STREAMS;
+pub use admission::DEFAULT_STREAM_RATE;
+pub use changes::{Changes, OTHERS_LATER};
 pub use documents::{MAX_NAMESPACE_BYTES, MAX_POLICIES, MAX_POLICY_BYTES, PolicyDocuments};
 pub use error::{PolicyError, SyncEnd};
+pub use events::{EVENTS_PERIOD, MAX_DETAIL_CHARS, MAX_EVENTS, MAX_EVENTS_EACH, SidecarEvents};
+pub use fleet::DEFAULT_MAX_STREAMS;
+pub use principal::facts;
+pub use room::DEFAULT_BYTES_IN_FLIGHT;
 pub use session::{
     ANSWER_TIMEOUT, DEBOUNCE, HEARTBEAT, HELLO_TIMEOUT, MAX_REASON_CHARS, SEND_TIMEOUT, SyncSession,
 };
-pub use signer::{BUNDLE_DOMAIN, BundleSigner};
-pub use sync::{PolicySync, SidecarIdentity};
+pub use sync::{NOTES_EVERY, PolicySync, SidecarIdentity, SyncLimits};

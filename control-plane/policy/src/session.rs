@@ -1,34 +1,38 @@
 //! One push stream.
 //!
-//! At most one bundle is out at a time; what changes meanwhile is merged into the next. A heartbeat goes out only
-//! while the sidecar's bundle is known to be the current one, so a control plane that cannot read its store does
-//! not vouch for anything.
+//! At most one delta is out at a time; what changes meanwhile is merged into the next. Only what is taken away does not
+//! wait for it. A heartbeat goes out only while the sidecar's generation is known to be the current one, so a control
+//! plane that cannot read its store does not vouch for anything.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use creto_identity::{now_ms, now_s, random_id};
+use creto_bundle::{Content, Notice};
+use creto_identity::{now_ms, random_id};
 use creto_proto::v1::sync_request::Message as Said;
 use creto_proto::v1::sync_response::Message as Answer;
-use creto_proto::v1::{Heartbeat, Hello, SignedBundle, SyncRequest, SyncResponse};
+use creto_proto::v1::{Delta, Heartbeat, Hello, Nack, SyncRequest, SyncResponse};
 use creto_store::StoreError;
-use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::changes::{Change, NamespaceChanges};
-use crate::connections::Connection;
+use crate::events::EventRoom;
+use crate::fleet::Seat;
+use crate::principal::{Principal, TakenAway};
+use crate::room::Taken;
+use crate::snapshot::Snapshot;
 use crate::sync::Shared;
-use crate::{SidecarIdentity, SyncEnd, bundle};
+use crate::{SidecarIdentity, SyncEnd};
 
 /// How long a change of documents waits for more.
 pub const DEBOUNCE: Duration = Duration::from_millis(20);
-/// How often a sidecar hears that its bundle is current.
+/// How often a sidecar hears that its generation is current.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long the first message may take.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer to a bundle may take.
+/// How long an answer to a delta may take.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a message may wait for a sidecar that does not read.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,48 +40,85 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 pub const MAX_REASON_CHARS: usize = 2_000;
 /// How long to wait before building again after the store failed.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long to wait for room when the deltas of others are on their way.
+const ROOM_RETRY: Duration = Duration::from_millis(20);
 /// A sidecar's own epoch counts up to here: beyond, it is no epoch this control plane gave.
 const MAX_EPOCH: u64 = 1 << 62;
 
 /// Where answers go; the receiver is the stream.
 type Answers = mpsc::Sender<Result<SyncResponse, SyncEnd>>;
 
+/// A delta that waits for its answer.
 struct Out {
     nonce: String,
-    epoch: u64,
     until: Instant,
+    _room: Taken,
+}
+
+struct Offered {
+    epoch: u64,
+    content: Content,
+}
+
+/// What there is to do, and since when.
+#[derive(Default)]
+struct Due {
+    /// Read the agent and its chain again.
+    principal: Option<Instant>,
+    /// Build and offer.
+    offer: Option<Instant>,
+}
+
+impl Due {
+    fn principal_now(&mut self) {
+        self.principal = Some(Instant::now());
+    }
+
+    fn offer_in(&mut self, wait: Duration) {
+        let at = Instant::now() + wait;
+        self.offer = Some(self.offer.map_or(at, |due| due.min(at)));
+    }
+
+    fn nothing(&self) -> bool {
+        self.principal.is_none() && self.offer.is_none()
+    }
 }
 
 /// One sidecar's stream, opened by [`crate::PolicySync::open`].
 pub struct SyncSession {
     shared: Arc<Shared>,
     sidecar: SidecarIdentity,
-    connection: Connection,
+    seat: Seat,
     changes: Arc<NamespaceChanges>,
+    /// What the sidecar came with; empty once it has acknowledged anything here.
     hello: Hello,
-    /// Epoch and version offered last.
-    offered: Option<(u64, String)>,
+    principal: Option<Principal>,
+    offered: Option<Offered>,
+    /// What the sidecar acknowledged last.
+    has: Option<Content>,
     out: Option<Out>,
-    /// When to build again.
-    due: Option<Instant>,
-    chain_ends_s: Option<u64>,
-    last: bool,
+    due: Due,
+    /// A notice is out: the next offer goes out even if its content is the same, for it ends the notice.
+    noticed: bool,
+    events: EventRoom,
 }
 
 impl SyncSession {
-    pub(crate) fn new(shared: Arc<Shared>, sidecar: SidecarIdentity, connection: Connection) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, sidecar: SidecarIdentity, seat: Seat) -> Self {
         let changes = shared.changes.of(&sidecar.namespace);
         Self {
             shared,
             sidecar,
-            connection,
+            seat,
             changes,
             hello: Hello::default(),
+            principal: None,
             offered: None,
+            has: None,
             out: None,
-            due: None,
-            chain_ends_s: None,
-            last: false,
+            due: Due::default(),
+            noticed: false,
+            events: EventRoom::default(),
         }
     }
 
@@ -87,13 +128,8 @@ impl SyncSession {
         S: Stream<Item = Result<SyncRequest, E>> + Unpin + Send,
         E: Send,
     {
-        let ended = self.serve(said, &answers).await;
-        let (namespace, id) = (&self.sidecar.namespace, &self.sidecar.sidecar_id);
-        if let Err(error) = self.shared.store.note_seen(namespace, id, now_ms()).await {
-            tracing::warn!(sidecar = id, %error, "when the sidecar was last seen is not noted");
-        }
-        if let Err(end) = ended {
-            tracing::debug!(sidecar = id, %end, "push stream ends");
+        if let Err(end) = self.serve(said, &answers).await {
+            tracing::debug!(sidecar = self.sidecar.sidecar_id, %end, "push stream ends");
             // Nobody may be reading any more; the stream ends either way.
             let _ = timeout(SEND_TIMEOUT, answers.send(Err(end))).await;
         }
@@ -104,152 +140,239 @@ impl SyncSession {
         S: Stream<Item = Result<SyncRequest, E>> + Unpin + Send,
         E: Send,
     {
-        // Subscribed before the first bundle is built, so that no change falls between.
+        // Subscribed before anything is read, so that no change falls between.
         let mut changes = self.changes.subscribe();
         let mut seen = *changes.borrow_and_update();
+        let mut own_changes = self.changes.subscribe_agent(&self.sidecar.agent_name);
+        own_changes.borrow_and_update();
         self.hello = match timeout(HELLO_TIMEOUT, said.next()).await {
             Ok(Some(Ok(SyncRequest { message: Some(Said::Hello(hello)) }))) => hello,
             Ok(None | Some(Err(_))) => return Ok(()),
             Ok(Some(Ok(_))) => return Err(SyncEnd::Protocol("the first message must be hello")),
             Err(_) => return Err(SyncEnd::Protocol("no hello came in time")),
         };
+        // Without a version that epoch was seen here and is not in force.
+        let applied = if self.hello.version.is_empty() { 0 } else { self.hello.epoch };
+        self.seat.note(|runs| runs.applied_epoch = applied);
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.tick().await;
         let mut stopping = self.shared.stopping.clone();
-        let replaced = Arc::clone(&self.connection.replaced);
+        let replaced = Arc::clone(&self.seat.replaced);
         self.refresh(answers).await?;
         if self.out.is_none() {
             self.heartbeat(answers).await?;
         }
         loop {
-            if self.last && self.out.is_none() && self.due.is_none() {
+            let last = self.principal.as_ref().is_some_and(Principal::is_last);
+            if last && self.out.is_none() && self.due.nothing() {
                 return Err(SyncEnd::AgentRevoked);
             }
-            let build_at = self.due.filter(|_| self.out.is_none());
+            // Nothing is built on an agent that is known to have changed.
+            let build_at = self.due.offer.filter(|_| self.out.is_none() && self.due.principal.is_none());
+            let read_at = self.due.principal;
             let answer_by = self.out.as_ref().map(|out| out.until);
             tokio::select! {
                 biased;
                 () = replaced.notified() => return Err(SyncEnd::Superseded),
                 () = stopped(&mut stopping) => return Err(SyncEnd::Stopping),
-                message = said.next() => match message {
-                    None | Some(Err(_)) => return Ok(()),
-                    Some(Ok(message)) => self.hear(message).await?,
-                },
+                changed = own_changes.changed() => {
+                    changed.map_err(|_| SyncEnd::Stopping)?;
+                    self.due.principal_now();
+                }
                 changed = changes.changed() => {
-                    if changed.is_err() {
-                        return Err(SyncEnd::Stopping);
-                    }
+                    changed.map_err(|_| SyncEnd::Stopping)?;
                     let now = *changes.borrow_and_update();
                     self.schedule(seen, now);
                     seen = now;
                 }
-                () = sleep_until(build_at.unwrap_or_else(Instant::now)), if build_at.is_some() => {
-                    self.refresh(answers).await?;
-                }
-                () = sleep_until(answer_by.unwrap_or_else(Instant::now)), if answer_by.is_some() => {
-                    return Err(SyncEnd::Unanswered);
-                }
+                () = reached(read_at), if read_at.is_some() => self.look_again(answers).await?,
+                message = said.next() => match message {
+                    None | Some(Err(_)) => return Ok(()),
+                    Some(Ok(message)) => self.hear(message).await?,
+                },
+                () = reached(build_at), if build_at.is_some() => self.refresh(answers).await?,
+                () = reached(answer_by), if answer_by.is_some() => return Err(SyncEnd::Unanswered),
                 _ = heartbeat.tick() => self.heartbeat(answers).await?,
             }
         }
     }
 
     fn schedule(&mut self, seen: Change, now: Change) {
-        let wait = if now.urgent > seen.urgent { Duration::ZERO } else { DEBOUNCE };
-        let at = Instant::now() + wait;
-        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        if now.principals != seen.principals {
+            self.due.principal_now();
+        }
+        if now.documents != seen.documents {
+            self.due.offer_in(DEBOUNCE);
+        }
     }
 
-    /// Builds the bundle and sends it unless the sidecar has it already.
-    async fn refresh(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
-        match self.offer().await {
-            Ok(None) => {
-                self.due = None;
-                Ok(())
-            }
-            Ok(Some(bundle)) => {
-                self.due = None;
-                send(answers, Answer::Bundle(bundle)).await
+    /// Reads the agent again. What it may not do any more goes out at once, past a delta that is under way.
+    async fn look_again(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
+        match self.read_principal().await {
+            Ok((_, taken)) => {
+                self.due.principal = None;
+                self.due.offer_in(Duration::ZERO);
+                self.notify(taken, answers).await
             }
             Err(error) => {
-                tracing::error!(sidecar = self.sidecar.sidecar_id, %error, "a bundle could not be built");
-                self.due = Some(Instant::now() + RETRY);
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(sidecar = self.sidecar.sidecar_id, error, "an agent could not be read");
+                self.due.principal = Some(Instant::now() + RETRY);
                 Ok(())
             }
         }
     }
 
-    async fn offer(&mut self) -> Result<Option<SignedBundle>, StoreError> {
+    async fn read_principal(&mut self) -> Result<(Arc<Snapshot>, Option<TakenAway>), StoreError> {
         let store = self.shared.store.as_ref();
-        let (namespace, id) = (self.sidecar.namespace.as_str(), self.sidecar.sidecar_id.as_str());
-        let snapshot = self.changes.snapshot(store, namespace).await?;
-        let draft = bundle::draft(store, &self.shared.delegations, &snapshot, &self.sidecar).await?;
-        let mut bundle = draft.bundle;
-        let unchanged = self.offered.as_ref().is_some_and(|(_, version)| *version == bundle.version);
-        self.chain_ends_s = draft.chain_ends_s;
-        self.last = draft.last;
-        if unchanged {
+        let snapshot = self.changes.snapshot(store, &self.sidecar.namespace).await?;
+        let now = Principal::read(store, &self.shared.delegations, &self.sidecar, snapshot.revocation_epoch)
+            .await?;
+        let taken = self.principal.as_ref().and_then(|before| now.takes_from(before));
+        self.principal = Some(now);
+        Ok((snapshot, taken))
+    }
+
+    async fn notify(&mut self, taken: Option<TakenAway>, answers: &Answers) -> Result<(), SyncEnd> {
+        let (Some(taken), Some(offered)) = (taken, &self.offered) else { return Ok(()) };
+        self.noticed = true;
+        let notice = Notice { epoch: offered.epoch, agent_state: taken.state, chain_revoked: taken.chain };
+        let message = notice.message(&self.sidecar.sidecar_id, now_ms());
+        send(answers, Answer::Revocation(self.shared.signer.revocation(&message))).await
+    }
+
+    /// Builds the sidecar's content and sends what differs, unless the sidecar has it already.
+    async fn refresh(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
+        match self.offer().await {
+            Ok(None) => Ok(()),
+            Ok(Some(delta)) => send(answers, Answer::Delta(delta)).await,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(sidecar = self.sidecar.sidecar_id, error, "a generation could not be built");
+                self.due.offer = Some(Instant::now() + RETRY);
+                Ok(())
+            }
+        }
+    }
+
+    async fn offer(&mut self) -> Result<Option<Delta>, StoreError> {
+        let store = self.shared.store.as_ref();
+        let mut snapshot = self.changes.snapshot(store, &self.sidecar.namespace).await?;
+        if self.principal.is_none() {
+            snapshot = self.read_principal().await?.0;
+        }
+        let Some(principal) = &self.principal else { return Ok(None) };
+        if principal.is_outdated(snapshot.revocation_epoch) {
+            // Read again, and told ahead if that takes anything away.
+            self.due.principal_now();
             return Ok(None);
         }
-        let has_it = self.hello.version == bundle.version;
-        // An epoch the sidecar knows under other content is passed, also when a backup was restored here.
-        let own = self.hello.epoch.min(MAX_EPOCH) + u64::from(!has_it && self.hello.epoch > 0);
-        let epoch = store.offer_bundle(namespace, id, &bundle.version, own, now_ms()).await?;
-        self.offered = Some((epoch, bundle.version.clone()));
-        if has_it && self.hello.epoch == epoch {
-            store.note_answer(namespace, id, epoch, None, now_ms()).await?;
+        let mut resources = snapshot.policies_for(&principal.facts);
+        resources.extend(principal.resources.iter().cloned());
+        let content = Content::new(resources, snapshot.revocation_epoch);
+        self.due.offer = None;
+        let offered = self.offered.as_ref();
+        if !self.noticed && offered.is_some_and(|offered| offered.content.version() == content.version()) {
             return Ok(None);
         }
-        bundle.epoch = epoch;
-        bundle.issued_at_ms = now_ms();
-        let encoded = bundle.encode_to_vec();
+        if offered.is_none() && self.hello.epoch > 0 && self.hello.version == content.version() {
+            let epoch = self.hello.epoch;
+            self.seat.note(|runs| (runs.offered_epoch, runs.applied_epoch) = (epoch, epoch));
+            self.has = Some(content.clone());
+            self.offered = Some(Offered { epoch, content });
+            self.hello = Hello::default();
+            return Ok(None);
+        }
+        // Higher than what the sidecar has seen, also when a backup was restored here.
+        let seen = self.offered.as_ref().map_or(self.hello.epoch.min(MAX_EPOCH), |offered| offered.epoch);
+        let epoch = snapshot.epoch.max(seen + 1);
+        let missing = match &self.has {
+            Some(has) => content.since(has),
+            None => content.missing(&Content::known(&self.hello.resources)),
+        };
         let nonce = random_id().map_err(|error| StoreError::Damaged(error.to_string()))?;
-        self.out = Some(Out { nonce: nonce.clone(), epoch, until: Instant::now() + ANSWER_TIMEOUT });
-        Ok(Some(SignedBundle { nonce, signature: self.shared.signer.sign(&encoded), bundle: encoded.into() }))
+        let manifest = content.manifest(&self.sidecar.sidecar_id, epoch, now_ms());
+        let delta = self.shared.signer.delta(nonce.clone(), &manifest, missing);
+        let Some(room) = self.shared.room.take(&delta) else {
+            self.due.offer_in(ROOM_RETRY);
+            return Ok(None);
+        };
+        self.noticed = false;
+        self.out = Some(Out { nonce, until: Instant::now() + ANSWER_TIMEOUT, _room: room });
+        self.seat.note(|runs| {
+            runs.offered_epoch = epoch;
+            runs.rejection.clear();
+        });
+        self.offered = Some(Offered { epoch, content });
+        Ok(Some(delta))
     }
 
     async fn hear(&mut self, message: SyncRequest) -> Result<(), SyncEnd> {
-        let (nonce, rejection) = match message.message {
-            Some(Said::Ack(ack)) => (ack.nonce, None),
-            Some(Said::Nack(nack)) => {
-                let reason: String = nack.reason.chars().take(MAX_REASON_CHARS).collect();
-                let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
-                (nack.nonce, Some(reason))
+        match message.message {
+            Some(Said::Ack(ack)) => self.acknowledged(&ack.nonce),
+            Some(Said::Nack(nack)) => self.refused(&nack),
+            Some(Said::Report(report)) => {
+                let kept = self.shared.events.keep(&self.sidecar, &report, &mut self.events).await;
+                kept.map_err(SyncEnd::Store)?;
             }
             Some(Said::Hello(_)) => return Err(SyncEnd::Protocol("hello comes once, as the first message")),
             // A kind of message this version does not know.
-            None => return Ok(()),
-        };
-        // An answer to anything but the bundle that is out says nothing.
-        let Some(out) = self.out.take_if(|out| out.nonce == nonce) else { return Ok(()) };
-        if let Some(reason) = &rejection {
-            tracing::warn!(sidecar = self.sidecar.sidecar_id, epoch = out.epoch, reason, "bundle refused");
+            None => {}
         }
-        self.shared
-            .store
-            .note_answer(
-                &self.sidecar.namespace,
-                &self.sidecar.sidecar_id,
-                out.epoch,
-                rejection.as_deref(),
-                now_ms(),
-            )
-            .await
-            .map_err(SyncEnd::Store)
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, nonce: &str) {
+        // An answer to anything but the delta that is out says nothing.
+        if self.out.take_if(|out| out.nonce == nonce).is_none() {
+            return;
+        }
+        if let Some(offered) = &self.offered {
+            let epoch = offered.epoch;
+            self.seat.note(|runs| runs.applied_epoch = epoch);
+            self.has = Some(offered.content.clone());
+            self.hello = Hello::default();
+        }
+    }
+
+    fn refused(&mut self, nack: &Nack) {
+        if self.out.take_if(|out| out.nonce == nack.nonce).is_none() {
+            return;
+        }
+        let reason = reason_of(nack);
+        tracing::warn!(
+            sidecar = self.sidecar.sidecar_id,
+            in_force = nack.epoch,
+            reason,
+            "a generation is refused"
+        );
+        self.seat.note(|runs| runs.rejection = reason);
     }
 
     async fn heartbeat(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
-        if self.chain_ends_s.is_some_and(|ends| ends <= now_s()) {
-            self.due = Some(Instant::now());
+        if self.principal.as_ref().is_some_and(Principal::has_run_out) {
+            self.due.principal_now();
         }
         match &self.offered {
-            Some((epoch, _)) if self.out.is_none() && self.due.is_none() => {
-                send(answers, Answer::Heartbeat(Heartbeat { epoch: *epoch })).await
+            Some(offered) if self.out.is_none() && self.due.nothing() && !self.noticed => {
+                send(answers, Answer::Heartbeat(Heartbeat { epoch: offered.epoch })).await
             }
             _ => Ok(()),
         }
     }
+}
+
+/// The reason of a refusal with the resources to blame, bounded.
+fn reason_of(nack: &Nack) -> String {
+    let mut reason = if nack.reason.is_empty() { "no reason given".to_owned() } else { nack.reason.clone() };
+    for rejection in &nack.rejections {
+        // The reason as a whole often is that of the one resource to blame.
+        if !reason.contains(&rejection.reason) {
+            reason.push_str(&format!("\n{}: {}", rejection.resource, rejection.reason));
+        }
+    }
+    reason.chars().take(MAX_REASON_CHARS).collect()
 }
 
 async fn send(answers: &Answers, message: Answer) -> Result<(), SyncEnd> {
@@ -259,7 +382,13 @@ async fn send(answers: &Answers, message: Answer) -> Result<(), SyncEnd> {
     }
 }
 
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
+async fn reached(at: Option<Instant>) {
+    if let Some(at) = at {
+        sleep_until(at).await;
+    }
+}
+
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // A sender that is gone is a control plane that is gone.
     let _ = stopping.wait_for(|stops| *stops).await;
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use creto_policy_store::DEFAULT_MAX_STREAMS;
+use creto_policy_store::{DEFAULT_MAX_STREAMS, DEFAULT_STREAM_RATE, SyncLimits};
 
 use crate::Options;
 
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Most push streams open at once.
     #[arg(long, env = "CRETO_MAX_STREAMS", default_value_t = DEFAULT_MAX_STREAMS)]
     pub max_streams: usize,
+    /// Most push streams opened in a second; the others are asked to come again.
+    #[arg(long, env = "CRETO_MAX_STREAM_RATE", default_value_t = DEFAULT_STREAM_RATE)]
+    pub max_stream_rate: u32,
     /// How the log is written to standard error.
     #[arg(long, env = "CRETO_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
@@ -44,7 +47,11 @@ impl From<Arguments> for Options {
             data: arguments.data,
             listen: arguments.listen,
             advertise: arguments.advertise,
-            max_streams: arguments.max_streams,
+            sync: SyncLimits {
+                streams: arguments.max_streams,
+                stream_rate: arguments.max_stream_rate,
+                ..SyncLimits::default()
+            },
         }
     }
 }

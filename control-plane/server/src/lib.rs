@@ -11,6 +11,7 @@ mod caller;
 mod confine;
 mod credential_names;
 mod data_folder;
+mod doors;
 mod guard;
 mod options;
 mod plane;
@@ -20,6 +21,7 @@ mod status;
 
 pub use access::{ACCESS, Access, access_to};
 pub use arguments::{Arguments, LogFormat};
+pub use doors::DoorError;
 pub use options::Options;
 pub use plane::{ControlPlane, Running, SHUTDOWN_GRACE};
 pub use start_error::StartError;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use creto_policy_store::DEFAULT_MAX_STREAMS;
+use creto_policy_store::SyncLimits;
 
 /// How a control plane is started.
 #[derive(Clone, Debug)]
@@ -14,8 +14,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Names and addresses its certificate is for, beside `localhost`, `127.0.0.1` and `::1`.
     pub advertise: Vec<String>,
-    /// Most push streams open at once.
-    pub max_streams: usize,
+    /// What push streams may take.
+    pub sync: SyncLimits,
 }
 
 impl Options {
@@ -26,7 +26,7 @@ impl Options {
             data: data.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             advertise: Vec::new(),
-            max_streams: DEFAULT_MAX_STREAMS,
+            sync: SyncLimits::default(),
         }
     }
 }

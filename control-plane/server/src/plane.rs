@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use creto_authz::MasterKey;
+use creto_bundle::BundleSigner;
 use creto_calls::CallJournal;
 use creto_identity::{Delegations, EnrollmentDesk, IdentityError, OperatorDesk, Registry};
-use creto_policy_store::{BundleSigner, Changes, PolicyDocuments, PolicySync};
+use creto_policy_store::{Changes, PolicyDocuments, PolicySync, SyncLimits};
 use creto_proto::v1::OperatorRole;
 use creto_proto::v1::agent_registry_server::AgentRegistryServer;
 use creto_proto::v1::call_log_server::CallLogServer;
@@ -19,15 +20,16 @@ use creto_proto::v1::policy_sync_server::PolicySyncServer;
 use creto_proto::v1::secret_store_server::SecretStoreServer;
 use creto_secrets::{Resealed, Vault};
 use creto_store::{SecretStore as _, SqliteStore, Store};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 
 use crate::credential_names::CredentialNames;
 use crate::data_folder::{DataFolder, Keys, reachable};
+use crate::doors::{BACKLOG, Doors};
 use crate::guard::GuardLayer;
 use crate::services::{Agents, Calls, DelegationDesk, Enrolling, Operators, Policies, Secrets, Syncing};
 use crate::{Options, StartError};
@@ -37,8 +39,8 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
 /// Largest message of a call.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
-/// Largest message of a stream's sidecar: hello and answers.
-const MAX_SAID: usize = 64 * 1024;
+/// Largest message of a stream's sidecar: hello names what it has, up to 1,024 resources.
+const MAX_SAID: usize = 256 * 1024;
 /// Largest message of an enrolment, which comes from anybody.
 const MAX_ENROLLMENT: usize = 64 * 1024;
 /// Largest message about a secret: a value over its own bound is refused with its size, up to here.
@@ -49,8 +51,6 @@ const MAX_HEADERS: u32 = 16 * 1024;
 const MAX_CALLS_A_CONNECTION: u32 = 256;
 /// How long a unary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a silent connection is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// Name of the operator token made at the first start, and its namespace.
@@ -102,29 +102,24 @@ impl ControlPlane {
         let issued = keys.authority.issue_server(&names)?;
         folder.keep_server(&issued.certificate_pem, &issued.key_pem)?;
         let ca_pem = keys.authority.certificate_pem().to_owned();
-        let tls = ServerTlsConfig::new()
-            .identity(Identity::from_pem(&issued.certificate_pem, issued.key_pem.as_bytes()))
-            .client_ca_root(Certificate::from_pem(&ca_pem))
-            .client_auth_optional(true)
-            .timeout(HANDSHAKE_TIMEOUT);
+        let doors = Doors::new(&issued.certificate_pem, &issued.key_pem, &ca_pem, KEEPALIVE.0)?;
 
         let (stop, stopping) = watch::channel(false);
-        let routes = routes(&store, keys, (operators, vault), (options.max_streams, stopping.clone()));
+        let (routes, sync) = routes(&store, keys, (operators, vault), (options.sync, stopping.clone()));
+        tokio::spawn(sync.clone().keep_notes());
         let router = Server::builder()
-            .tls_config(tls)?
             .timeout(CALL_TIMEOUT)
             .max_concurrent_streams(MAX_CALLS_A_CONNECTION)
             .http2_max_header_list_size(MAX_HEADERS)
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .tcp_keepalive(Some(KEEPALIVE.0))
             .layer(GuardLayer::new(store))
             .add_routes(routes);
         let refused = |source| StartError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
+        let listener = listen(options.listen).map_err(refused)?;
         let address = reachable(listener.local_addr().map_err(refused)?);
         folder.announce(address)?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = ReceiverStream::new(doors.open(listener, stopping.clone()));
         let mut stopped = stopping;
         let server = tokio::spawn(async move {
             let until = async move {
@@ -142,6 +137,7 @@ impl ControlPlane {
             operator_token: operator_token.to_string(),
             folder,
             store: sqlite,
+            sync,
             stop,
             server,
         })
@@ -153,8 +149,8 @@ fn routes(
     store: &Arc<dyn Store>,
     keys: Keys,
     (operators, (vault, names)): (OperatorDesk, (Vault, Arc<CredentialNames>)),
-    (max_streams, stopping): (usize, watch::Receiver<bool>),
-) -> Routes {
+    (limits, stopping): (SyncLimits, watch::Receiver<bool>),
+) -> (Routes, PolicySync) {
     let changes = Changes::default();
     let signer = Arc::new(BundleSigner::from_seed(&keys.bundle_seed));
     let delegations = Delegations::new(Arc::clone(store), MasterKey::from_bytes(*keys.chain_master));
@@ -165,21 +161,23 @@ fn routes(
         delegations.clone(),
         signer,
         changes.clone(),
-        (max_streams, stopping.clone()),
+        (limits, stopping.clone()),
     );
     let agents = Agents { registry: Registry::new(Arc::clone(store)), changes: changes.clone() };
     let delegating = DelegationDesk { delegations, changes: changes.clone() };
     let documents = PolicyDocuments::new(Arc::clone(store));
     let policies = Policies { documents, changes, sync: sync.clone(), names };
+    let syncing = Syncing { sync: sync.clone() };
     let calls = Calls { journal: CallJournal::new(Arc::clone(store)), store: Arc::clone(store), stopping };
-    Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
+    let routes = Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
         .add_service(DelegationAuthorityServer::new(delegating).max_decoding_message_size(MAX_MESSAGE))
         .add_service(EnrollmentServer::new(Enrolling { desk }).max_decoding_message_size(MAX_ENROLLMENT))
         .add_service(OperatorTokensServer::new(Operators { desk: operators }))
         .add_service(PolicyStoreServer::new(policies).max_decoding_message_size(MAX_MESSAGE))
-        .add_service(PolicySyncServer::new(Syncing { sync }).max_decoding_message_size(MAX_SAID))
+        .add_service(PolicySyncServer::new(syncing).max_decoding_message_size(MAX_SAID))
         .add_service(CallLogServer::new(calls).max_decoding_message_size(MAX_MESSAGE))
-        .add_service(SecretStoreServer::new(Secrets { vault }).max_decoding_message_size(MAX_SECRET_MESSAGE))
+        .add_service(SecretStoreServer::new(Secrets { vault }).max_decoding_message_size(MAX_SECRET_MESSAGE));
+    (routes, sync)
 }
 
 /// The vault, all its secrets under the newest key as far as they open, and what says which agent may have which.
@@ -216,6 +214,7 @@ pub struct Running {
     operator_token: String,
     folder: DataFolder,
     store: SqliteStore,
+    sync: PolicySync,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -259,9 +258,17 @@ impl Running {
         {
             self.server.abort();
         }
+        self.sync.write_notes().await;
         // Every acknowledged change is on disk already; closing only tidies the log.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.store.close()).await;
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Every stream is a file descriptor: takes as many as the system lets this process have.

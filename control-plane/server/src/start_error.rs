@@ -60,5 +60,5 @@ pub enum StartError {
     },
     /// TLS does not start.
     #[error("TLS does not start: {0}")]
-    Tls(#[from] tonic::transport::Error),
+    Tls(#[from] crate::DoorError),
 }

@@ -1,5 +1,7 @@
 //! What errors become on the wire. Nothing of the store's inside goes out; it is logged where it is turned.
 
+use std::time::Duration;
+
 use creto_calls::CallsError;
 use creto_identity::IdentityError;
 use creto_policy_store::{PolicyError, SyncEnd};
@@ -78,6 +80,7 @@ pub(crate) fn of_policy(error: PolicyError) -> Status {
 pub(crate) fn of_sync(end: SyncEnd) -> Status {
     let code = match end {
         SyncEnd::Store(error) => return of_store(error),
+        SyncEnd::TooFast(wait) => return pushed_back(&end, wait),
         SyncEnd::Protocol(_) => Code::InvalidArgument,
         SyncEnd::Superseded => Code::Aborted,
         SyncEnd::TooMany(_) | SyncEnd::NotReading => Code::ResourceExhausted,
@@ -86,6 +89,14 @@ pub(crate) fn of_sync(end: SyncEnd) -> Status {
         SyncEnd::Stopping => Code::Unavailable,
     };
     Status::new(code, end.to_string())
+}
+
+/// A refusal that says when to come back, in the way of gRPC's retry design (A6).
+fn pushed_back(end: &SyncEnd, wait: Duration) -> Status {
+    let mut status = Status::resource_exhausted(end.to_string());
+    let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", milliseconds.into());
+    status
 }
 
 /// An error of the journal of calls.

@@ -94,6 +94,8 @@ calls! {
         RevokeDelegationRequest { namespace: t.namespace, delegation_id: t.delegation };
     "DelegationAuthority/MintChain" => DelegationAuthorityClient.mint_chain(t)
         MintChainRequest { links: vec![link(&t.namespace, &key(1), &key(2), &["get:*"], 600)] };
+    "DelegationAuthority/RotateChainKeys" => DelegationAuthorityClient.rotate_chain_keys(t)
+        RotateChainKeysRequest { namespace: t.namespace, void_earlier: true };
     "Enrollment/CreateEnrollmentToken" => EnrollmentClient.create_enrollment_token(t)
         CreateEnrollmentTokenRequest { namespace: t.namespace, agent_name: t.agent, ttl_s: 0 };
     "Enrollment/Enroll" => EnrollmentClient.enroll(t)
@@ -112,6 +114,8 @@ calls! {
         DeletePolicyRequest { namespace: t.namespace, name: t.policy };
     "PolicyStore/ListSidecars" => PolicyStoreClient.list_sidecars(t)
         ListSidecarsRequest { namespace: t.namespace, ..ListSidecarsRequest::default() };
+    "PolicyStore/ListSidecarEvents" => PolicyStoreClient.list_sidecar_events(t)
+        ListSidecarEventsRequest { namespace: t.namespace, ..ListSidecarEventsRequest::default() };
     "PolicySync/Sync" => PolicySyncClient.sync(_t) tokio_stream::empty::<SyncRequest>();
     "CallLog/ReportCalls" => CallLogClient.report_calls(_t) ReportCallsRequest::default();
     "CallLog/ListCalls" => CallLogClient.list_calls(t)
@@ -145,15 +149,17 @@ async fn everything(operator: &OperatorClient) -> String {
     let policies = ListPoliciesRequest { namespace: namespace(), ..ListPoliciesRequest::default() };
     let calls = ListCallsRequest { namespace: namespace(), ..ListCallsRequest::default() };
     let sidecars = ListSidecarsRequest { namespace: namespace(), ..ListSidecarsRequest::default() };
+    let events = ListSidecarEventsRequest { namespace: namespace(), ..ListSidecarEventsRequest::default() };
     let secrets = ListSecretsRequest { namespace: namespace(), ..ListSecretsRequest::default() };
     let agents = operator.agents().list_agents(agents).await.unwrap().into_inner();
     let names: Vec<_> =
         agents.agents.into_iter().map(|agent| (agent.name, agent.agent_id, agent.state)).collect();
     format!(
-        "{names:?} {:?} {:?} {:?} {:?} {:?}",
+        "{names:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         operator.delegations().list_delegations(delegations).await.unwrap().into_inner(),
         operator.policies().list_policies(policies).await.unwrap().into_inner(),
         operator.policies().list_sidecars(sidecars).await.unwrap().into_inner(),
+        operator.policies().list_sidecar_events(events).await.unwrap().into_inner(),
         operator.calls().list_calls(calls).await.unwrap().into_inner(),
         operator.secrets().list_secrets(secrets).await.unwrap().into_inner(),
     )

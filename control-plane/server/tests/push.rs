@@ -1,4 +1,4 @@
-//! Bundles reach the sidecars they are for.
+//! Generations reach the sidecars they are for.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use creto_authz::{AgentId, ChainKey, ChainVerifier};
 use creto_client::{OperatorClient, SidecarClient};
+use creto_proto::v1::sync_request::Message as Said;
 use creto_proto::v1::sync_response::Message as Answer;
 use creto_proto::v1::{
-    AgentState, ApplyPolicyRequest, Bundle, DeletePolicyRequest, ListSidecarsRequest, MintChainRequest,
-    ResumeAgentRequest, RevokeAgentRequest, RevokeDelegationRequest, RotateAgentKeyRequest, SidecarStatus,
-    SuspendAgentRequest,
+    AgentState, ApplyPolicyRequest, DeletePolicyRequest, ListSidecarEventsRequest, ListSidecarsRequest,
+    MintChainRequest, Report, ResumeAgentRequest, RevokeAgentRequest, RevokeDelegationRequest,
+    RotateAgentKeyRequest, RotateChainKeysRequest, SidecarEvent, SidecarEventKind, SidecarStatus,
+    SuspendAgentRequest, SyncRequest,
 };
 use ed25519_dalek::Signer as _;
 use fixture::{
-    POLICY, Plane, Sidecar, apply, create_agent, id_of, key, link, now_s, plane, plane_with, sidecar, submit,
+    POLICY, Plane, Pushed, Sidecar, apply, create_agent, id_of, key, link, now_s, plane, plane_with, sidecar,
+    submit,
 };
 use tonic::Code;
 
@@ -47,14 +50,16 @@ async fn eventually(admin: &OperatorClient, holds: impl Fn(&SidecarStatus) -> bo
     }
 }
 
-fn state(bundle: &Bundle) -> AgentState {
+fn state(bundle: &Pushed) -> AgentState {
     bundle.agent.as_ref().unwrap().state()
 }
 
 /// Whether the chain in the bundle is one its sidecar accepts.
-fn chain_holds(sidecar: &Sidecar, bundle: &Bundle) -> bool {
-    let chain_key: [u8; 32] = sidecar.enrolled.chain_key.clone().try_into().unwrap();
-    let verifier = ChainVerifier::new(ChainKey::from_bytes(&chain_key, sidecar.enrolled.chain_key_id));
+fn chain_holds(sidecar: &Sidecar, bundle: &Pushed) -> bool {
+    let (enrolled, current) = (&sidecar.enrolled.chain_key, &bundle.chain_keys[0]);
+    assert_eq!(*enrolled == current.key, sidecar.enrolled.chain_key_id == current.id);
+    let verifier =
+        ChainVerifier::new(ChainKey::from_bytes(current.key.as_slice().try_into().unwrap(), current.id));
     let holder: [u8; 32] = bundle.agent.as_ref().unwrap().agent_id.clone().try_into().unwrap();
     let Some(chain) = &bundle.chain else { return false };
     verifier.verify(&chain.chain, &AgentId(holder), now_s(), bundle.revocation_epoch).is_ok()
@@ -69,7 +74,7 @@ async fn a_policy_reaches_the_stream_and_its_acknowledgement_is_shown() {
     apply(&admin, "a", POLICY).await;
     let second = push.applied().await;
     assert_eq!(second.policies[0].document, POLICY);
-    assert_eq!(second.epoch, first.epoch + 1);
+    assert!(second.epoch > first.epoch);
     let shown = eventually(&admin, |status| status.applied_epoch == second.epoch).await;
     assert!(shown.connected && shown.rejection.is_empty());
     let delete = DeletePolicyRequest { namespace: "a".into(), name: "web".into() };
@@ -107,11 +112,13 @@ async fn a_document_that_does_not_compile_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_unchanged_bundle_is_not_sent_again_and_the_epoch_outlives_a_restart() {
+async fn an_unchanged_generation_is_not_sent_again_and_the_epoch_outlives_a_restart() {
     let (plane, admin, sidecar) = ready().await;
     apply(&admin, "a", POLICY).await;
-    let kept = sidecar.sync(0, "").await.applied().await;
-    let mut again = sidecar.sync(kept.epoch, &kept.version).await;
+    let mut first = sidecar.sync(0, "").await;
+    let kept = first.applied().await;
+    let generation = first.generation.unwrap();
+    let mut again = sidecar.sync_with(generation.clone()).await;
     assert!(matches!(again.next().await, Ok(Some(Answer::Heartbeat(beat))) if beat.epoch == kept.epoch));
     apply(&admin, "a", POLICY).await;
     assert!(again.stays_silent(Duration::from_millis(200)).await, "the same document is no change");
@@ -120,7 +127,7 @@ async fn an_unchanged_bundle_is_not_sent_again_and_the_epoch_outlives_a_restart(
     let certificate = &sidecar.enrolled.certificate;
     let client = SidecarClient::connect(&plane.endpoint(), certificate, &sidecar.seed).await.unwrap();
     let sidecar = Sidecar { client, ..sidecar };
-    let mut after = sidecar.sync(kept.epoch, &kept.version).await;
+    let mut after = sidecar.sync_with(generation).await;
     assert!(matches!(after.next().await, Ok(Some(Answer::Heartbeat(beat))) if beat.epoch == kept.epoch));
     apply(&plane.admin().await, "a", &POLICY.replace("github", "gitlab")).await;
     assert!(after.applied().await.epoch > kept.epoch);
@@ -161,7 +168,7 @@ async fn a_delegation_brings_a_chain_and_its_revocation_takes_it() {
     assert!(without.chain.is_none());
     assert!(without.revocation_epoch > with.revocation_epoch);
     // The old chain is void under the new epoch.
-    assert!(!chain_holds(&sidecar, &Bundle { chain: with.chain, ..without }));
+    assert!(!chain_holds(&sidecar, &Pushed { chain: with.chain, ..without }));
 }
 
 #[tokio::test]
@@ -303,17 +310,16 @@ async fn many_changes_at_once_come_as_few_bundles() {
     for number in 0..20 {
         apply(&admin, "a", &POLICY.replace("\"web\"", &format!("\"web-{number}\""))).await;
     }
-    let mut last = push.bundle().await;
+    let mut last = push.pushed().await;
     // While one is out, no other comes.
     assert!(push.stays_silent(Duration::from_millis(300)).await);
-    let ack = creto_proto::v1::Ack { nonce: last.0.clone(), epoch: last.1.epoch };
-    let message = Some(creto_proto::v1::sync_request::Message::Ack(ack));
-    push.say.send(creto_proto::v1::SyncRequest { message }).await.unwrap();
+    push.acknowledge(last.0.clone(), last.1.epoch).await;
     if last.1.policies.len() < 20 {
         last.1 = push.applied().await;
     }
     assert_eq!(last.1.policies.len(), 20);
-    assert!(last.1.epoch <= first.epoch + 2);
+    let kept = eventually(&admin, |status| status.applied_epoch == last.1.epoch).await;
+    assert!(kept.applied_epoch > first.epoch);
 }
 
 #[tokio::test]
@@ -329,7 +335,7 @@ async fn a_sidecar_has_one_stream_and_the_newer_one_stays() {
 
 #[tokio::test]
 async fn a_stream_over_the_bound_is_refused() {
-    let plane = plane_with(|options| options.max_streams = 1).await;
+    let plane = plane_with(|options| options.sync.streams = 1).await;
     let admin = plane.admin().await;
     create_agent(&admin, "a", "one", &key(2), false).await;
     let (first, second) = (
@@ -353,4 +359,191 @@ async fn stopping_ends_the_streams_with_a_reason() {
     plane.running.shutdown().await;
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(push.end().await.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn only_what_changed_is_sent_also_to_a_sidecar_that_comes_back() {
+    let (plane, admin, sidecar) = ready().await;
+    let named = |name: &str| POLICY.replace("\"web\"", &format!("\"{name}\""));
+    for name in ["one", "two", "three"] {
+        apply(&admin, "a", &named(name)).await;
+    }
+    let mut push = sidecar.sync(0, "").await;
+    assert_eq!(
+        push.applied().await.sent,
+        ["agent", "chain-keys", "policy/one", "policy/three", "policy/two"]
+    );
+    apply(&admin, "a", &named("two").replace("github", "gitlab")).await;
+    let changed = push.applied().await;
+    assert_eq!((changed.sent.as_slice(), changed.policies.len()), (&["policy/two".to_owned()][..], 3));
+    let delete = DeletePolicyRequest { namespace: "a".into(), name: "one".into() };
+    admin.policies().delete_policy(delete).await.unwrap();
+    let removed = push.applied().await;
+    assert!(removed.sent.is_empty() && removed.policies.len() == 2);
+    submit(&admin, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    assert_eq!(push.applied().await.sent, ["chain"]);
+
+    let generation = push.generation.take().unwrap();
+    drop(push);
+    apply(&admin, "a", &named("three").replace("github", "gitea")).await;
+    let plane = plane.restart().await;
+    let certificate = &sidecar.enrolled.certificate;
+    let client = SidecarClient::connect(&plane.endpoint(), certificate, &sidecar.seed).await.unwrap();
+    let sidecar = Sidecar { client, ..sidecar };
+    assert_eq!(sidecar.sync_with(generation).await.applied().await.sent, ["policy/three"]);
+}
+
+#[tokio::test]
+async fn a_refused_generation_is_not_taken_as_known() {
+    let (_plane, admin, sidecar) = ready().await;
+    apply(&admin, "a", POLICY).await;
+    let mut push = sidecar.sync(0, "").await;
+    push.applied().await;
+    apply(&admin, "a", &POLICY.replace("github", "gitlab")).await;
+    push.refuse("no").await;
+    apply(&admin, "a", &POLICY.replace("\"web\"", "\"other\"")).await;
+    // The refused body comes again: the sidecar did not keep it.
+    assert_eq!(push.applied().await.sent, ["policy/other", "policy/web"]);
+    // Back to what was in force before the refusal: a generation of its own, without bodies.
+    apply(&admin, "a", &POLICY.replace("github", "refused")).await;
+    push.refuse("no").await;
+    apply(&admin, "a", &POLICY.replace("github", "gitlab")).await;
+    assert!(push.applied().await.sent.is_empty());
+}
+
+#[tokio::test]
+async fn a_suspension_overtakes_a_generation_that_is_not_answered() {
+    let (_plane, admin, sidecar) = ready().await;
+    submit(&admin, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    let mut push = sidecar.sync(0, "").await;
+    push.applied().await;
+    apply(&admin, "a", POLICY).await;
+    let (nonce, slow) = push.pushed().await;
+    let begun = std::time::Instant::now();
+    let suspend = SuspendAgentRequest { namespace: "a".into(), name: "one".into() };
+    admin.agents().suspend_agent(suspend).await.unwrap();
+    let notice = push.notice().await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!((notice.agent_state, notice.chain_revoked), (AgentState::Suspended, true));
+    assert!(notice.epoch >= slow.epoch);
+    // Resumed before the sidecar ever answered: what ends the notice comes although nothing else changed.
+    let resume = ResumeAgentRequest { namespace: "a".into(), name: "one".into() };
+    admin.agents().resume_agent(resume).await.unwrap();
+    push.acknowledge(nonce, slow.epoch).await;
+    let after = push.applied().await;
+    assert!(after.epoch > notice.epoch && chain_holds(&sidecar, &after), "{after:?}");
+    assert_eq!(state(&after), AgentState::Active);
+}
+
+#[tokio::test]
+async fn a_revoked_link_is_told_ahead_to_those_whose_chain_stood_on_it_and_to_no_other() {
+    let (plane, admin, one) = ready().await;
+    create_agent(&admin, "a", "two", &key(3), false).await;
+    let two = sidecar(&plane.endpoint(), &admin, "a", "two").await;
+    let ended = submit(&admin, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    submit(&admin, "a", vec![link("a", &key(1), &key(3), &["get:*"], 600)]).await;
+    let (mut first, mut second) = (one.sync(0, "").await, two.sync(0, "").await);
+    first.applied().await;
+    second.applied().await;
+    let revoke = RevokeDelegationRequest { namespace: "a".into(), delegation_id: ended };
+    admin.delegations().revoke_delegation(revoke).await.unwrap();
+    let notice = first.notice().await;
+    assert_eq!((notice.agent_state, notice.chain_revoked), (AgentState::Active, true));
+    assert!(first.applied().await.chain.is_none());
+    // The other's next message is its own new chain.
+    assert!(matches!(second.next().await, Ok(Some(Answer::Delta(_)))));
+}
+
+#[tokio::test]
+async fn what_sidecars_report_is_kept_for_auditors() {
+    let (_plane, admin, sidecar) = ready().await;
+    let mut push = sidecar.sync(0, "").await;
+    push.applied().await;
+    let event = |epoch| SidecarEvent {
+        at_ms: 5,
+        kind: SidecarEventKind::GenerationRefused.into(),
+        epoch,
+        detail: "d".repeat(3_000),
+    };
+    let report = Report { events: (0..70).map(event).collect() };
+    push.say.send(SyncRequest { message: Some(Said::Report(report)) }).await.unwrap();
+    let until = tokio::time::Instant::now() + fixture::PATIENCE;
+    let list = |token: String| {
+        let request = ListSidecarEventsRequest {
+            namespace: "a".into(),
+            page_size: 40,
+            page_token: token,
+            ..ListSidecarEventsRequest::default()
+        };
+        let policies = admin.policies();
+        async move {
+            let mut policies = policies;
+            policies.list_sidecar_events(request).await.unwrap().into_inner()
+        }
+    };
+    let first = loop {
+        let first = list(String::new()).await;
+        if !first.events.is_empty() {
+            break first;
+        }
+        assert!(tokio::time::Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let second = list(first.next_page_token.clone()).await;
+    assert_eq!((first.events.len(), second.events.len()), (40, 24), "64 at most of one stream in 10 seconds");
+    let newest = first.events[0].event.as_ref().unwrap();
+    assert_eq!((newest.epoch, newest.detail.len(), first.events[0].agent_name.as_str()), (63, 2_000, "one"));
+}
+
+#[tokio::test]
+async fn streams_that_come_too_fast_are_told_when_to_come_again() {
+    let plane = plane_with(|options| options.sync.stream_rate = 2).await;
+    let admin = plane.admin().await;
+    create_agent(&admin, "a", "one", &key(2), false).await;
+    let one = sidecar(&plane.endpoint(), &admin, "a", "one").await;
+    let mut held = Vec::new();
+    let refused = loop {
+        let (say, said) = tokio::sync::mpsc::channel(1);
+        match one.client.policy_sync().sync(tokio_stream::wrappers::ReceiverStream::new(said)).await {
+            Ok(stream) => held.push((say, stream)),
+            Err(status) => break status,
+        }
+        assert!(held.len() <= 3, "{}", held.len());
+    };
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let wait: u64 =
+        refused.metadata().get("grpc-retry-pushback-ms").unwrap().to_str().unwrap().parse().unwrap();
+    assert!((1..=1_000).contains(&wait), "{wait}");
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    one.sync(0, "").await.applied().await;
+}
+
+#[tokio::test]
+async fn rotated_keys_overlap_and_can_void_what_was_before() {
+    let (_plane, admin, sidecar) = ready().await;
+    let own = link("a", &key(1), &key(2), &["get:*"], 600);
+    submit(&admin, "a", vec![own.clone()]).await;
+    let mut push = sidecar.sync(0, "").await;
+    let first = push.applied().await;
+    assert_eq!(first.chain_keys.iter().map(|key| key.id).collect::<Vec<_>>(), [1]);
+    let rotate = |void_earlier| {
+        let mut delegations = admin.delegations();
+        async move {
+            let request = RotateChainKeysRequest { namespace: "a".into(), void_earlier };
+            delegations.rotate_chain_keys(request).await.unwrap().into_inner().key_id
+        }
+    };
+    assert_eq!(rotate(false).await, 2);
+    let second = push.applied().await;
+    assert_eq!(second.chain_keys.iter().map(|key| key.id).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(second.chain_keys[1], first.chain_keys[0], "what was minted before is still checked");
+    assert!(chain_holds(&sidecar, &second) && second.chain != first.chain);
+    assert_eq!(second.revocation_epoch, first.revocation_epoch);
+    let minted =
+        sidecar.client.delegations().mint_chain(MintChainRequest { links: vec![own] }).await.unwrap();
+    assert!(chain_holds(&sidecar, &Pushed { chain: Some(minted.into_inner()), ..second.clone() }));
+    assert_eq!(rotate(true).await, 3);
+    let third = push.applied().await;
+    assert_eq!(third.chain_keys.iter().map(|key| key.id).collect::<Vec<_>>(), [3, 2]);
+    assert!(third.revocation_epoch > second.revocation_epoch && chain_holds(&sidecar, &third));
 }

@@ -15,8 +15,8 @@ pub use secrets::*;
 
 use crate::{
     Begun, CallPosition, CallSelection, Ended, KeptAgent, KeptDelegation, KeptEnrollmentToken, KeptLink,
-    KeptOperatorToken, KeptPolicy, KeptState, Meaning, NewSidecar, ReportEntry, ReportOutcome, Store,
-    StoreError, TokenUsage,
+    KeptOperatorToken, KeptPolicy, KeptSidecarEvent, KeptState, Meaning, NewSidecar, ReportEntry,
+    ReportOutcome, SidecarNote, Store, StoreError, TokenUsage,
 };
 
 const MANY: u64 = 1000;
@@ -107,12 +107,46 @@ pub async fn a_revoked_agent_does_not_come_back(store: &impl Store) {
     store.create_agent(&agent("a", "one", 1), MANY).await.unwrap();
     store.set_agent_state("a", "one", KeptState::Suspended, 2).await.unwrap();
     let resumed = store.set_agent_state("a", "one", KeptState::Active, 3).await.unwrap();
-    assert_eq!(resumed.state, KeptState::Active);
+    assert_eq!(resumed.agent.state, KeptState::Active);
     store.set_agent_state("a", "one", KeptState::Revoked, 4).await.unwrap();
     let again = store.set_agent_state("a", "one", KeptState::Active, 5).await;
     assert!(matches!(again, Err(StoreError::AgentRevoked)));
     assert!(matches!(store.create_agent(&agent("a", "one", 7), MANY).await, Err(StoreError::NameTaken)));
-    assert_eq!(store.revocation_epoch("a").await.unwrap(), 3);
+    assert_eq!(store.revocation_epoch("a").await.unwrap(), 1, "nothing stood on its links");
+}
+
+/// Key ids count up in each namespace, and void what was minted before only when asked to.
+pub async fn chain_keys_rotate(store: &impl Store) {
+    assert_eq!(store.chain_key_id("a").await.unwrap(), 1);
+    let epoch = store.revocation_epoch("a").await.unwrap();
+    assert_eq!(store.rotate_chain_keys("a", false).await.unwrap(), 2);
+    assert_eq!(store.revocation_epoch("a").await.unwrap(), epoch);
+    assert_eq!(store.rotate_chain_keys("a", true).await.unwrap(), 3);
+    assert_eq!(store.revocation_epoch("a").await.unwrap(), epoch + 1);
+    assert_eq!((store.chain_key_id("a").await.unwrap(), store.chain_key_id("b").await.unwrap()), (3, 1));
+}
+
+/// What happens to an agent voids what others were minted only if their chains may stand on its links.
+pub async fn only_those_who_delegate_concern_others(store: &impl Store) {
+    for (name, id) in [("one", 1), ("two", 2), ("three", 3)] {
+        store.create_agent(&agent("a", name, id), MANY).await.unwrap();
+    }
+    store.add_delegation(&delegation("a", &[11], &[1, 2], "two"), MANY).await.unwrap();
+    store.note_delegators("a", &[[3; 32]]).await.unwrap();
+    store.note_delegators("a", &[[3; 32], [3; 32]]).await.unwrap();
+    store.note_delegators("b", &[[2; 32]]).await.unwrap();
+    let mut epoch = store.revocation_epoch("a").await.unwrap();
+    for (name, concerns) in [("one", true), ("two", false), ("three", true)] {
+        let set = store.set_agent_state("a", name, KeptState::Suspended, 2).await.unwrap();
+        assert_eq!((set.agent.state, set.concerns_others), (KeptState::Suspended, concerns), "{name}");
+        epoch += u32::from(concerns);
+        assert_eq!(store.revocation_epoch("a").await.unwrap(), epoch, "{name}");
+        let again = store.set_agent_state("a", name, KeptState::Suspended, 2).await.unwrap();
+        assert!(!again.concerns_others, "{name}: nothing changed");
+        let resumed = store.set_agent_state("a", name, KeptState::Active, 2).await.unwrap();
+        assert_eq!(resumed.concerns_others, concerns, "{name}");
+    }
+    assert_eq!(store.revocation_epoch("a").await.unwrap(), epoch);
 }
 
 /// A revoked link takes its descendants along and is never accepted again.
@@ -120,7 +154,14 @@ pub async fn a_revoked_link_ends_all_that_stands_on_it(store: &impl Store) {
     store.add_delegation(&delegation("a", &[11], &[9, 1], "one"), MANY).await.unwrap();
     store.add_delegation(&delegation("a", &[11, 12], &[9, 1, 2], "two"), MANY).await.unwrap();
     store.add_delegation(&delegation("a", &[13], &[9, 2], "two"), MANY).await.unwrap();
-    assert!(store.revoke_delegation("a", &[11; 32]).await.unwrap().revoked);
+    let ended = store.revoke_delegation("a", &[11; 32]).await.unwrap();
+    assert!(ended.delegation.revoked);
+    assert_eq!(
+        ended.holders.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        2,
+        "{:?}",
+        ended.holders
+    );
     assert!(store.delegation("a", &[12; 32]).await.unwrap().revoked);
     assert!(store.any_link_revoked("a", &[[12; 32], [11; 32]]).await.unwrap());
     assert!(!store.any_link_revoked("b", &[[11; 32]]).await.unwrap());
@@ -155,21 +196,62 @@ pub async fn an_enrolment_token_works_once(store: &impl Store) {
     assert_eq!((known.namespace.as_str(), known.agent_name.as_str()), ("a", "one"));
 }
 
-/// The same version keeps its epoch, another takes a higher one, higher also than the sidecar's own.
-pub async fn a_bundle_epoch_only_grows(store: &impl Store) {
+/// Every epoch is higher than all before it, in each namespace for itself.
+pub async fn a_policy_epoch_only_grows(store: &impl Store) {
+    for wanted in 1..=3 {
+        assert_eq!(store.next_policy_epoch("a").await.unwrap(), wanted);
+    }
+    assert_eq!(store.next_policy_epoch("b").await.unwrap(), 1);
+    assert_eq!(store.next_policy_epoch("a").await.unwrap(), 4);
+}
+
+/// What a sidecar runs is kept, of known sidecars of the namespace only.
+pub async fn what_sidecars_run_is_noted(store: &impl Store) {
     an_enrolment_token_works_once(store).await;
-    assert_eq!(store.offer_bundle("a", "s", "v1", 0, 1).await.unwrap(), 1);
-    assert_eq!(store.offer_bundle("a", "s", "v1", 0, 1).await.unwrap(), 1);
-    assert_eq!(store.offer_bundle("a", "s", "v2", 0, 1).await.unwrap(), 2);
-    assert_eq!(store.offer_bundle("a", "s", "v2", 40, 1).await.unwrap(), 41);
-    assert!(matches!(store.offer_bundle("b", "s", "v", 0, 1).await, Err(StoreError::NotFound)));
-    store.note_answer("a", "s", 41, Some("no"), 2).await.unwrap();
-    assert_eq!(store.sidecars("a", "", 10).await.unwrap()[0].rejection, "no");
-    store.note_answer("a", "s", 41, None, 3).await.unwrap();
-    store.note_seen("a", "s", 9).await.unwrap();
-    let kept = &store.sidecars("a", "", 10).await.unwrap()[0];
-    assert_eq!((kept.applied_epoch, kept.rejection.as_str(), kept.last_seen_ms), (41, "", 9));
+    let note = SidecarNote {
+        namespace: "a".into(),
+        sidecar_id: "s".into(),
+        offered_epoch: 5,
+        applied_epoch: 4,
+        rejection: "no".into(),
+        last_seen_ms: 9,
+    };
+    let elsewhere = SidecarNote { namespace: "b".into(), offered_epoch: 99, ..note.clone() };
+    let unknown = SidecarNote { sidecar_id: "t".into(), ..note.clone() };
+    store.note_sidecars(&[elsewhere, note, unknown]).await.unwrap();
+    let kept = store.sidecars("a", "", 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].offered_epoch, kept[0].applied_epoch, kept[0].last_seen_ms), (5, 4, 9));
+    assert_eq!(kept[0].rejection, "no");
     assert!(store.sidecars("b", "", 10).await.unwrap().is_empty());
+}
+
+/// Events are paged newest first, by namespace and sidecar, and the oldest of a sidecar go.
+pub async fn sidecar_events_are_kept_newest_first_and_bounded(store: &impl Store) {
+    let event = |namespace: &str, sidecar: &str, epoch| KeptSidecarEvent {
+        namespace: namespace.into(),
+        number: 0,
+        sidecar_id: sidecar.into(),
+        agent_name: "one".into(),
+        at_ms: 1,
+        kept_at_ms: 2,
+        kind: 3,
+        epoch,
+        detail: "why".into(),
+    };
+    let mixed: Vec<_> = (0..10)
+        .map(|n| event("a", if n % 2 == 0 { "s" } else { "t" }, n))
+        .chain([event("b", "s", 77)])
+        .collect();
+    store.add_sidecar_events(&mixed, 3).await.unwrap();
+    let epochs = |events: Vec<KeptSidecarEvent>| events.iter().map(|one| one.epoch).collect::<Vec<_>>();
+    let all = store.sidecar_events("a", None, u64::MAX, 100).await.unwrap();
+    assert_eq!(epochs(all.clone()), [9, 8, 7, 6, 5, 4]);
+    assert_eq!((all[0].sidecar_id.as_str(), all[0].detail.as_str(), all[0].kind), ("t", "why", 3));
+    let after_first = store.sidecar_events("a", None, all[0].number, 2).await.unwrap();
+    assert_eq!(epochs(after_first), [8, 7]);
+    assert_eq!(epochs(store.sidecar_events("a", Some("s"), u64::MAX, 100).await.unwrap()), [8, 6, 4]);
+    assert_eq!(epochs(store.sidecar_events("b", None, u64::MAX, 100).await.unwrap()), [77]);
 }
 
 /// Revisions count, and bounds hold.

@@ -38,6 +38,15 @@ pub struct KeptDelegation {
     pub links: Vec<KeptLink>,
 }
 
+/// A delegation that was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedDelegation {
+    /// As it is now.
+    pub delegation: KeptDelegation,
+    /// Who held it or what was delegated from it: at most 1,000 names.
+    pub holders: Vec<String>,
+}
+
 /// Keeps delegations.
 #[async_trait]
 pub trait DelegationStore: Send + Sync + 'static {
@@ -63,7 +72,13 @@ pub trait DelegationStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<KeptDelegation>, StoreError>;
     /// Ends the delegation and all whose links include its last one, and bumps the revocation epoch.
-    async fn revoke_delegation(&self, namespace: &str, id: &[u8; 32]) -> Result<KeptDelegation, StoreError>;
+    async fn revoke_delegation(&self, namespace: &str, id: &[u8; 32]) -> Result<EndedDelegation, StoreError>;
+    /// Id of the key that the namespace's chains are minted under, from 1.
+    async fn chain_key_id(&self, namespace: &str) -> Result<u32, StoreError>;
+    /// The next id; with `void_earlier` the revocation epoch is bumped too.
+    async fn rotate_chain_keys(&self, namespace: &str, void_earlier: bool) -> Result<u32, StoreError>;
+    /// Notes that chains are minted on links of these keys, before any is.
+    async fn note_delegators(&self, namespace: &str, agent_ids: &[[u8; 32]]) -> Result<(), StoreError>;
     /// Whether any of these links is revoked.
     async fn any_link_revoked(&self, namespace: &str, link_ids: &[[u8; 32]]) -> Result<bool, StoreError>;
 }

@@ -55,6 +55,15 @@ pub struct AgentSummary {
     pub root: bool,
 }
 
+/// An agent whose state was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateSet {
+    /// As it is now.
+    pub agent: KeptAgent,
+    /// It changed, and chains of other agents may stand on links of this one.
+    pub concerns_others: bool,
+}
+
 /// Keeps agents, and the namespace's revocation epoch.
 #[async_trait]
 pub trait AgentStore: Send + Sync + 'static {
@@ -79,15 +88,16 @@ pub trait AgentStore: Send + Sync + 'static {
         new_key: (&[u8; 32], &[u8; 32]),
         now_ms: i64,
     ) -> Result<KeptAgent, StoreError>;
-    /// Sets the state and, unless the agent is resumed, bumps the revocation epoch; revoking also ends every
-    /// delegation the agent has a part in. Nothing changes when the agent is in that state already.
+    /// Sets the state; revoking also ends every delegation the agent has a part in. Unless the agent is resumed, the
+    /// revocation epoch is bumped if others' chains may stand on its links: a delegation has one, or a chain was ever
+    /// minted on one. Nothing changes when the agent is in that state already.
     async fn set_agent_state(
         &self,
         namespace: &str,
         name: &str,
         state: KeptState,
         now_ms: i64,
-    ) -> Result<KeptAgent, StoreError>;
+    ) -> Result<StateSet, StoreError>;
     /// The namespace's revocation epoch, from 1.
     async fn revocation_epoch(&self, namespace: &str) -> Result<u32, StoreError>;
 }

@@ -24,13 +24,13 @@ pub use calls::{
     Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry,
     ReportOutcome, TokenUsage,
 };
-pub use delegations::{DelegationStore, KeptDelegation, KeptLink};
+pub use delegations::{DelegationStore, EndedDelegation, KeptDelegation, KeptLink};
 pub use enrollment::{EnrollmentStore, KeptEnrollmentToken, NewSidecar};
 pub use error::StoreError;
-pub use identity::{AgentStore, AgentSummary, KeptAgent, KeptState};
+pub use identity::{AgentStore, AgentSummary, KeptAgent, KeptState, StateSet};
 pub use policies::{KeptPolicy, PolicyDocumentStore};
 pub use secrets::{KeptSecret, SealedValue, SecretStore, SecretSummary};
-pub use sidecars::{KeptSidecar, SidecarStore};
+pub use sidecars::{KeptSidecar, KeptSidecarEvent, SidecarNote, SidecarStore};
 pub use sqlite::SqliteStore;
 pub use tokens::{KeptOperatorToken, TokenStore};
 

@@ -85,6 +85,10 @@ refusal_codes! {
     NoPolicy = "no_policy", 503,
         "The sidecar has no policy to decide by, so it refuses.",
         "Wait for the control plane, or ask the operator to apply a policy for this agent.";
+    /// The policy was confirmed too long ago for what the call risks.
+    PolicyExpired = "policy_expired", 503,
+        "The control plane has been away for longer than the policy allows for this kind of call.",
+        "Retry later; the operator brings the control plane back, or sets longer limits under `[staleness]` in the policy.";
     /// The agent holds no delegation.
     NoDelegation = "no_delegation", 403,
         "The agent holds no delegation, so it may call nothing.",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize as _;
 
-use crate::v1::{FetchSecretResponse, PutSecretRequest};
+use crate::v1::{ChainKey, FetchSecretResponse, PutSecretRequest};
 
 impl fmt::Debug for PutSecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +30,18 @@ impl fmt::Debug for FetchSecretResponse {
 impl Drop for FetchSecretResponse {
     fn drop(&mut self) {
         self.value.zeroize();
+    }
+}
+
+impl fmt::Debug for ChainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for ChainKey {
+    fn drop(&mut self) {
+        self.key.zeroize();
     }
 }
 

@@ -7,13 +7,16 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 /// How long TCP and TLS may take together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a sidecar, which may stand in line with ten thousand others that come back.
+pub const SIDECAR_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an answer to a unary call may take. Streams are not bounded by it once they are open.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest message taken from the control plane or sent to it.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+// Longer than a control plane is busy with a change for all: giving up on it then would make it busier.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why no channel could be opened.
 #[derive(Debug, Error)]
@@ -86,13 +89,15 @@ impl PlaneEndpoint {
         let endpoint = Endpoint::from_shared(self.address.clone())
             .map_err(|_| ConnectError::Address { address: self.address.clone() })?;
         let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.ca_pem));
+        let mut connect_timeout = CONNECT_TIMEOUT;
         if let Some(identity) = identity {
             tls = tls.identity(identity);
+            connect_timeout = SIDECAR_CONNECT_TIMEOUT;
         }
         Ok(endpoint
             .tls_config(tls)
             .map_err(|source| ConnectError::Tls { source })?
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             .timeout(REQUEST_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)

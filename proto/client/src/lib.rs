@@ -14,7 +14,9 @@ mod operator;
 mod secret;
 mod sidecar;
 
-pub use endpoint::{CONNECT_TIMEOUT, ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint, REQUEST_TIMEOUT};
+pub use endpoint::{
+    CONNECT_TIMEOUT, ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint, REQUEST_TIMEOUT, SIDECAR_CONNECT_TIMEOUT,
+};
 pub use enrollment::{EnrollError, enroll};
 pub use key::{certificate_pem, ed25519_pkcs8_pem};
 pub use operator::{BearerToken, OperatorChannel, OperatorClient};

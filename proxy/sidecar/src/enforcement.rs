@@ -3,22 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use creto_authz::{AgentId, ChainVerifier, Scope, ScopeDigest};
 use creto_call::Call;
 use creto_credentials::{Credential, Placeholders};
-use creto_policy::PolicySet;
+use creto_policy::{PolicySet, Staleness};
+use creto_swap::{Retired, Swap, Tracked};
 
-/// Whether the agent may call at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether the agent may call at all; from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AgentStanding {
     Active,
     Suspended,
     Revoked,
 }
 
+impl AgentStanding {
+    /// As it is told to people.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// A chain the sidecar holds, verified when it came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HeldChain {
     pub(crate) scope: Scope,
     pub(crate) expires_at_s: u64,
@@ -26,14 +38,14 @@ pub(crate) struct HeldChain {
 }
 
 /// A scope that chains may name by its digest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MintedScope {
     pub(crate) scope: Scope,
     pub(crate) delegation_id: Vec<u8>,
 }
 
-/// One bundle, compiled.
-#[derive(Debug)]
+/// One generation, compiled.
+#[derive(Clone, Debug)]
 pub(crate) struct Enforcement {
     pub(crate) epoch: u64,
     pub(crate) version: String,
@@ -45,12 +57,28 @@ pub(crate) struct Enforcement {
     pub(crate) credentials: Vec<Arc<Credential>>,
     pub(crate) placeholders: Arc<Placeholders>,
     pub(crate) chain: Option<HeldChain>,
+    /// There was a chain, and it was taken away.
+    pub(crate) chain_revoked: bool,
     pub(crate) scopes: HashMap<ScopeDigest, MintedScope>,
     pub(crate) verifier: ChainVerifier,
     pub(crate) revocation_epoch: u32,
+    /// Resources of kinds that this version does not know.
+    pub(crate) unknown_resources: usize,
 }
 
 impl Enforcement {
+    /// How old it may get.
+    pub(crate) fn staleness(&self) -> Staleness {
+        self.policy.as_ref().map_or(Staleness::DEFAULT, |policy| policy.staleness())
+    }
+
+    /// Takes the delegation away, and what narrower chains could name.
+    pub(crate) fn revoke_chain(&mut self) {
+        self.chain = None;
+        self.chain_revoked = true;
+        self.scopes.clear();
+    }
+
     /// The credential that is bound to where a call goes.
     pub(crate) fn credential_for(&self, call: &Call<'_>) -> Option<&Arc<Credential>> {
         if self.credentials.is_empty() {
@@ -65,24 +93,29 @@ impl Enforcement {
 
 /// The snapshot in force. Reading it is one atomic load.
 #[derive(Debug)]
-pub(crate) struct Enforced(ArcSwap<Enforcement>);
+pub(crate) struct Enforced(Swap<Enforcement>);
+
+/// A snapshot for the time of one decision.
+pub(crate) type Snapshot = Arc<Tracked<Enforcement>>;
 
 impl Enforced {
     pub(crate) fn new(first: Enforcement) -> Self {
-        Self(ArcSwap::from_pointee(first))
+        Self(Swap::new(first))
     }
 
-    /// For a call that outlives a load.
-    pub(crate) fn load_full(&self) -> Arc<Enforcement> {
-        self.0.load_full()
+    /// For the part of a call that does not wait for anybody: what is decided by a snapshot holds up the acknowledgement
+    /// of the next.
+    pub(crate) fn load_full(&self) -> Snapshot {
+        Guard::into_inner(self.0.load())
     }
 
-    pub(crate) fn load(&self) -> Guard<Arc<Enforcement>> {
+    pub(crate) fn load(&self) -> Guard<Snapshot> {
         self.0.load()
     }
 
-    /// Swaps; calls that began under the old snapshot keep it until they are admitted.
-    pub(crate) fn replace(&self, next: Enforcement) {
-        self.0.store(Arc::new(next));
+    /// Swaps. Calls that are being decided by the old snapshot hold it until they are; whoever must know that none is
+    /// asks what this gives.
+    pub(crate) fn replace(&self, next: Enforcement) -> Retired {
+        self.0.replace(next)
     }
 }

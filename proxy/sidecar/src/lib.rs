@@ -21,6 +21,6 @@ mod state;
 mod upstream;
 
 pub use options::{LogFormat, Options};
-pub use plane::{BundleError, EnrollError};
+pub use plane::{EnrollError, GenerationError};
 pub use start::{StartError, run};
 pub use state::StateError;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use creto_credentials::Injector;
 use creto_proxy_tls::Interception;
+use creto_swap::Retired;
 use pingora_core::server::ShutdownWatch;
 use tokio::sync::watch;
 
-use crate::admin::metrics::Metrics;
+use crate::admin::metrics::{Metrics, Readings};
 use crate::enforcement::{Enforced, Enforcement};
 use crate::options::Timeouts;
 use crate::path::body_room::BodyRoom;
 use crate::path::observe::AnswerRoom;
 use crate::path::record::Recorder;
 use crate::pins::ToolPins;
-use crate::plane::PlaneStatus;
+use crate::plane::{Events, Freshness, PlaneStatus};
 use crate::upstream::Upstreams;
 
 /// One sidecar.
@@ -29,6 +30,9 @@ pub(crate) struct Sidecar {
     pub(crate) interception: Interception,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) plane: PlaneStatus,
+    /// How old what is enforced is.
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) events: Arc<Events>,
     /// Puts credentials in.
     pub(crate) injector: Injector,
     /// What tools were when they were first seen.
@@ -43,13 +47,29 @@ pub(crate) struct Sidecar {
 
 impl Sidecar {
     /// Enforces the next snapshot, and lets go of what belongs to none.
-    pub(crate) fn enforce(&self, next: Enforcement) {
+    pub(crate) fn enforce(&self, next: Enforcement) -> Retired {
         let policy = next.policy.clone();
         let credentials: Vec<_> = next.credentials.iter().map(|one| one.as_ref().clone()).collect();
         // Pins before policy: no call is judged by a policy whose pins are not known yet.
         self.pins.follow(policy.as_deref());
-        self.enforced.replace(next);
+        let retired = self.enforced.replace(next);
         self.injector.retain(&credentials);
+        retired
+    }
+
+    /// What metrics show that is not counted.
+    pub(crate) fn readings(&self) -> Readings {
+        let enforcement = self.enforced.load();
+        Readings {
+            policy_epoch: enforcement.epoch,
+            policy_staleness: self.freshness.age(),
+            policy_state: self.freshness.last_level().as_str(),
+            unknown_resources: enforcement.unknown_resources,
+            documents_read: self.plane.documents_read(),
+            events_dropped: self.events.dropped(),
+            control_plane_connected: self.plane.is_connected(),
+            spool_pending: self.plane.spool_pending(),
+        }
     }
 
     /// Turns true when the process is asked to stop.

@@ -23,7 +23,11 @@ use crate::options::{LogFormat, Options, Timeouts};
 use crate::path::body_room::BodyRoom;
 use crate::path::record::Recorder;
 use crate::pins::ToolPins;
-use crate::plane::{BundleError, EnrollError, LinkParts, PlaneLink, PlaneStatus, bundle};
+use crate::plane::compiler::Compiler;
+use crate::plane::enforcer::{Enforcer, LastGood};
+use crate::plane::{
+    EnrollError, Events, FirstAge, Freshness, GenerationError, LinkParts, PlaneLink, PlaneStatus, SystemClock,
+};
 use crate::sidecar::Sidecar;
 use crate::state::{Ready, StateError, StateFolder};
 use crate::upstream::{Dialer, Upstreams};
@@ -61,9 +65,9 @@ pub enum StartError {
     /// The control plane does not take the sidecar.
     #[error(transparent)]
     Enroll(#[from] EnrollError),
-    /// The bundle on disk does not verify.
+    /// The keys of this sidecar cannot be used.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Keys(#[from] GenerationError),
     /// The runtime cannot be made.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
@@ -118,9 +122,19 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let timeouts = Timeouts::from_options(options);
     let own = [Some(ready.proxy), ready.transparent, Some(ready.admin)].into_iter().flatten().collect();
     let dialer = Dialer::new(UpstreamTls::new(&options.upstream_ca, &provider)?, timeouts, own);
-    let bundles = bundle::BundleReader::new(&identity, &secrets)?;
+    let compiler = Arc::new(Compiler::new(&identity, &secrets)?);
+    let events = Arc::new(Events::default());
+    let last_good = LastGood::load(&compiler, &state, &events)?;
     let upstreams = Arc::new(Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)));
-    let enforced = Arc::new(Enforced::new(bundles.last_good(&state)?));
+    let first = last_good.enforcement(&compiler);
+    let first_age = FirstAge {
+        kept: state.age()?,
+        issued_ms: last_good.issued_ms(),
+        is_previous: last_good.is_previous(),
+        limits: first.staleness(),
+    };
+    let freshness = Freshness::new(SystemClock::default(), Arc::clone(&events), first_age);
+    let enforced = Arc::new(Enforced::new(first));
     let pins = Arc::new(ToolPins::load(state.clone())?);
     pins.follow(enforced.load().policy.as_deref());
     let (desk, asks) = SecretDesk::open();
@@ -136,6 +150,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         interception: Interception::new(authority, provider),
         metrics,
         plane: PlaneStatus::default(),
+        freshness: Arc::new(freshness),
+        events,
         bodies: BodyRoom::new(
             (options.body_limit as usize) << 20,
             (options.body_memory as usize) << 20,
@@ -166,7 +182,9 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             .map_err(listen_failed("transparent", own))?;
         server.add_service(redirected);
     }
-    let parts = LinkParts { ca_pem: control_plane_ca, identity, secrets, bundles, state, spool, asks, ready };
+    let enforcer = Enforcer::new(compiler, last_good, &sidecar, state.clone());
+    let ca_pem = control_plane_ca;
+    let parts = LinkParts { ca_pem, identity, secrets, enforcer, state, spool, asks, ready };
     let link = PlaneLink::new(options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::plane::KeptAge;
+
 /// What cannot be done with the state folder.
 #[derive(Debug, Error)]
 pub enum StateError {
@@ -125,14 +127,25 @@ impl StateFolder {
         self.write("sidecar.json", &json)
     }
 
-    /// The last good bundle.
-    pub(crate) fn bundle(&self) -> Result<Option<Vec<u8>>, StateError> {
-        self.read("bundle.bin")
+    /// Revocation notices in force, as they were signed.
+    pub(crate) fn revoked(&self) -> Result<Option<Vec<u8>>, StateError> {
+        self.read("revoked.bin")
     }
 
-    /// Keeps a bundle as the last good one. The one before it is not kept: it may allow what this one takes away.
-    pub(crate) fn keep_bundle(&self, signed: &[u8]) -> Result<(), StateError> {
-        self.write("bundle.bin", signed)
+    pub(crate) fn keep_revoked(&self, notices: Option<&[u8]>) -> Result<(), StateError> {
+        match notices {
+            Some(bytes) => self.write("revoked.bin", bytes),
+            None => self.remove("revoked.bin"),
+        }
+    }
+
+    /// How old the policy was when that was kept; none for a file that says nothing, as after a crash.
+    pub(crate) fn age(&self) -> Result<Option<KeptAge>, StateError> {
+        Ok(self.read("confirmed.json")?.and_then(|json| serde_json::from_slice(&json).ok()))
+    }
+
+    pub(crate) fn keep_age(&self, age: &KeptAge) -> Result<(), StateError> {
+        self.write_json("confirmed.json", age)
     }
 
     /// Whether the control plane has cut this sidecar off, and no bundle has come since.
@@ -163,18 +176,14 @@ impl StateFolder {
     }
 
     pub(crate) fn announce(&self, ready: &Ready) -> Result<(), StateError> {
-        let json = serde_json::to_vec(ready).map_err(|error| StateError::Content {
-            path: self.0.join("ready.json"),
-            reason: error.to_string(),
-        })?;
-        self.write("ready.json", &json)
+        self.write_json("ready.json", ready)
     }
 
     pub(crate) fn withdraw(&self) -> Result<(), StateError> {
         self.remove("ready.json")
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.0.join(name);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -183,7 +192,7 @@ impl StateFolder {
         }
     }
 
-    fn remove(&self, name: &str) -> Result<(), StateError> {
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StateError> {
         let path = self.0.join(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StateError::File { path, source }),
@@ -192,17 +201,44 @@ impl StateFolder {
     }
 
     /// Whole or not at all, and on stable storage when it returns; mode 0600.
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-        let path = self.0.join(name);
-        let fresh = self.0.join(format!("{name}.new"));
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        self.write_new(name, bytes)?;
+        self.rename_new(name)?;
+        self.sync()
+    }
+
+    /// Where a file is written before it takes its name.
+    pub(crate) fn fresh(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.new"))
+    }
+
+    /// The first part of [`StateFolder::write`]: beside the file of that name.
+    pub(crate) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.fresh(name);
         let written = (|| {
             let mut file =
-                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)?;
-            fs::File::open(&self.0)?.sync_all()
+            file.sync_all()
         })();
         written.map_err(|source| StateError::File { path, source })
+    }
+
+    /// The second part: in its place.
+    pub(crate) fn rename_new(&self, name: &str) -> Result<(), StateError> {
+        let path = self.0.join(name);
+        fs::rename(self.fresh(name), &path).map_err(|source| StateError::File { path, source })
+    }
+
+    /// The last part: the names are on stable storage.
+    pub(crate) fn sync(&self) -> Result<(), StateError> {
+        let synced = fs::File::open(&self.0).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| StateError::File { path: self.0.clone(), source })
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), StateError> {
+        let json = serde_json::to_vec(value)
+            .map_err(|error| StateError::Content { path: self.0.join(name), reason: error.to_string() })?;
+        self.write(name, &json)
     }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use creto_authz::{Link, SignedLink};
-use creto_proto::v1::{Outcome, RevokeDelegationRequest, SuspendAgentRequest, Verdict};
+use creto_proto::v1::{
+    ListSidecarEventsRequest, Outcome, RevokeDelegationRequest, SidecarEventKind, SuspendAgentRequest,
+    Verdict,
+};
 use creto_test_support::{
     Agent, NAMESPACE, Plane, Sidecar, Trip, Upstream, Way, client_tls, eventually, within,
 };
@@ -417,16 +420,51 @@ async fn a_revoked_delegation_ends_what_it_allowed() {
         }
     })
     .await;
-    let (status, code) = kept.ask("/echo/1").await;
-    assert_eq!(status, 403);
-    assert!(["delegation_revoked", "no_delegation"].contains(&code.as_str()), "{code}");
+    // By the notice, then by the generation that follows it.
+    let revoked = |(status, code): (u16, String), when: &str| {
+        assert!(
+            status == 403 && ["delegation_revoked", "no_delegation"].contains(&code.as_str()),
+            "{when}: {code}"
+        );
+    };
+    revoked(kept.ask("/echo/1").await, "at once");
     scene.acknowledged().await;
     sidecar.restart().await;
-    assert_eq!(scene.ask(&sidecar, "/echo/1").await, (status, code), "after a restart");
+    revoked(scene.ask(&sidecar, "/echo/1").await, "after a restart");
     let call = scene.plane.wait_for_call("allowed by the delegation", |call| {
         call.begun.as_ref().is_some_and(|begun| begun.verdict() == Verdict::Allowed)
     });
     assert_eq!(call.await.begun.unwrap().delegation_id, delegation.delegation_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegator_revoked_in_the_middle_of_a_chain_ends_it() {
+    let scene = Scene::set().await;
+    let sidecar = scene.sidecar().await;
+    let root = scene.plane.root().await.clone();
+    let lead = scene.plane.agent("lead").await;
+    scene.plane.delegate_chain(&[(&root, &lead), (&lead, &scene.agent)], &["*:*"]).await.unwrap();
+    assert_eq!(scene.ask(&sidecar, "/echo/1").await, through());
+    scene.plane.revoke(&lead).await;
+    within(AT_ONCE, "calls under the broken chain are refused", async {
+        while scene.ask(&sidecar, "/echo/1").await == through() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let event = eventually("the plane is told that it took effect", || async {
+        let request = ListSidecarEventsRequest { namespace: NAMESPACE.to_owned(), ..Default::default() };
+        let events = scene.plane.operator().policies().list_sidecar_events(request).await.unwrap();
+        let events = events.into_inner().events.into_iter().filter_map(|record| record.event);
+        events.into_iter().find(|event| event.kind() == SidecarEventKind::Revoked)
+    })
+    .await;
+    assert!(event.detail.contains("delegation revoked"), "{event:?}");
+    scene.acknowledged().await;
+    scene.plane.kill9();
+    sidecar.restart().await;
+    let (status, code) = scene.ask(&sidecar, "/echo/1").await;
+    assert!(status == 403 && ["delegation_revoked", "no_delegation"].contains(&code.as_str()), "{code}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

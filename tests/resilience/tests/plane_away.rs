@@ -1,7 +1,6 @@
 //! The control plane dies, hangs or comes and goes: calls go on by the last good policy, and each is on record once.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use creto_test_resilience::{Scene, call, policy};

@@ -73,11 +73,11 @@ async fn a_sidecar_without_any_policy_refuses() {
 }
 
 #[tokio::test]
-async fn a_bundle_changed_on_disk_is_not_enforced() {
+async fn a_policy_changed_on_disk_is_not_enforced() {
     let upstream = Upstream::start_plain().await;
     let mut sidecar = Detached::policy(policy(upstream.port(), "enforce")).start().await;
     sidecar.kill9();
-    let path = sidecar.state().join("bundle.bin");
+    let path = sidecar.state().join("generation.bin");
     let mut bytes = std::fs::read(&path).unwrap();
     let at = bytes.windows(9).position(|window| window == b"127.0.0.1").unwrap();
     bytes[at] = b'9';

@@ -1,29 +1,36 @@
 //! A real sidecar without a control plane: it starts from the last good policy on disk, which a test writes and signs
 //! itself. What is tested with it needs no plane, and is quicker without.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use creto_authz::{AgentId, CompactChain, DelegatorKey, Link, MasterKey, Scope, verify_links};
+use creto_authz::{AgentId, ChainKey, CompactChain, DelegatorKey, Link, MasterKey, Scope, verify_links};
+use creto_bundle::{BundleSigner, Content, SharedResource, policy_resource};
 use creto_proto::v1;
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use tempfile::TempDir;
 
 use crate::binaries::binary;
+use crate::fake_plane::FakePlane;
 
 /// What a detached sidecar starts with.
 #[derive(Clone, Debug)]
 pub struct Detached {
-    policy: String,
+    policies: Vec<(String, String)>,
     permissions: Vec<String>,
     upstream_cas: Vec<String>,
     flags: Vec<String>,
     state: v1::AgentState,
     expires_in_s: i64,
     delegated: bool,
+    chain_of: String,
+    epoch: u64,
+    on_disk: bool,
+    plane: Option<(String, String)>,
 }
 
 /// A running one; killed when dropped.
@@ -42,14 +49,62 @@ impl Detached {
     #[must_use]
     pub fn policy(document: impl Into<String>) -> Self {
         Self {
-            policy: document.into(),
+            policies: vec![("test".into(), document.into())],
             permissions: vec!["*:*".into()],
             upstream_cas: Vec::new(),
             flags: Vec::new(),
             state: v1::AgentState::Active,
             expires_in_s: 3600,
             delegated: true,
+            chain_of: Self::SIDECAR.into(),
+            epoch: 1,
+            on_disk: true,
+            plane: None,
         }
+    }
+
+    /// Id of every detached sidecar.
+    pub const SIDECAR: &'static str = "detached";
+
+    /// Signs what detached sidecars enforce.
+    #[must_use]
+    pub fn signer() -> BundleSigner {
+        BundleSigner::from_seed(&[1; 32])
+    }
+
+    /// With one more policy.
+    #[must_use]
+    pub fn also(mut self, name: &str, document: impl Into<String>) -> Self {
+        self.policies.push((name.into(), document.into()));
+        self
+    }
+
+    /// The chain was minted for another sidecar, under the key of that one.
+    #[must_use]
+    pub fn chain_minted_for(mut self, sidecar: &str) -> Self {
+        self.chain_of = sidecar.into();
+        self
+    }
+
+    /// What it starts with has this epoch; 1 unless told.
+    #[must_use]
+    pub fn epoch(mut self, epoch: u64) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// It has never had a policy.
+    #[must_use]
+    pub fn with_nothing_on_disk(mut self) -> Self {
+        self.on_disk = false;
+        self
+    }
+
+    /// Its control plane; without this there is none.
+    #[must_use]
+    pub fn under(mut self, plane: &FakePlane) -> Self {
+        self.plane = Some((plane.address(), plane.ca_pem().to_owned()));
+        self
     }
 
     /// Trusts this authority in upstreams.
@@ -100,17 +155,20 @@ impl Detached {
         let state = folder.path().join("state");
         std::fs::create_dir_all(&state).expect("the state folder");
         self.write_state(&state);
-        let mut flags = self.flags;
+        let mut flags = self.flags.clone();
         for (n, ca) in self.upstream_cas.iter().enumerate() {
             let path = folder.path().join(format!("upstream-{n}.pem"));
             std::fs::write(&path, ca).expect("an upstream authority");
             flags.extend(["--upstream-ca".into(), path.to_string_lossy().into_owned()]);
         }
-        // The control plane's place is taken by nobody: port 1 of loopback refuses.
+        // Without a plane its place is taken by nobody: port 1 of loopback refuses.
+        let nobody =
+            || ("https://127.0.0.1:1".to_owned(), crate::TestAuthority::new("nobody").pem().to_owned());
+        let (address, authority) = self.plane.unwrap_or_else(nobody);
         let plane_ca = folder.path().join("plane.pem");
-        std::fs::write(&plane_ca, crate::TestAuthority::new("nobody").pem()).expect("a plane authority");
+        std::fs::write(&plane_ca, authority).expect("a plane authority");
         for (flag, value) in [
-            ("--control-plane", "https://127.0.0.1:1".to_owned()),
+            ("--control-plane", address),
             ("--control-plane-ca", plane_ca.to_string_lossy().into_owned()),
             ("--state", state.to_string_lossy().into_owned()),
             ("--listen", "127.0.0.1:0".to_owned()),
@@ -130,19 +188,47 @@ impl Detached {
         }
     }
 
-    fn write_state(&self, state: &Path) {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("a clock after 1970")
-            .as_secs();
-        let signer = SigningKey::from_bytes(&[1; 32]);
-        let root = SigningKey::from_bytes(&[2; 32]);
+    /// What its generations consist of.
+    ///
+    /// # Panics
+    /// When the delegation is not one that holds.
+    #[must_use]
+    pub fn resources(&self) -> Vec<SharedResource> {
         let agent = SigningKey::from_bytes(&[3; 32]);
-        let id = |key: &SigningKey| AgentId::of_key(&key.verifying_key().to_bytes());
+        let message = v1::Agent {
+            namespace: "default".into(),
+            name: "tester".into(),
+            agent_id: id(&agent).0.to_vec(),
+            public_key: agent.verifying_key().to_bytes().to_vec(),
+            tier: v1::Tier::Standard as i32,
+            trust_level: v1::TrustLevel::Trusted as i32,
+            state: self.state as i32,
+            ..v1::Agent::default()
+        };
+        let mut resources = vec![SharedResource::new(creto_bundle::AGENT, message.encode_to_vec())];
+        if self.delegated {
+            resources.push(SharedResource::new(creto_bundle::CHAIN, self.chain(&agent).encode_to_vec()));
+        }
+        for (name, document) in &self.policies {
+            let body = v1::PolicyBody { name: name.clone(), document: document.clone() };
+            resources.push(SharedResource::new(&policy_resource(name), body.encode_to_vec()));
+        }
+        resources
+    }
+
+    /// What it consists of, under one version.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        Content::new(self.resources(), 0)
+    }
+
+    fn chain(&self, agent: &SigningKey) -> v1::MintedChain {
+        let root = SigningKey::from_bytes(&[2; 32]);
+        let now = now_s();
         let expires_at_s = now.checked_add_signed(self.expires_in_s).expect("a time");
         let link = Link {
             delegator_id: id(&root),
-            agent_id: id(&agent),
+            agent_id: id(agent),
             permissions: self.permissions.clone(),
             audience: "default".into(),
             not_before_s: now - 7200,
@@ -154,57 +240,52 @@ impl Detached {
                 .then(|| DelegatorKey { public_key: root.verifying_key().to_bytes(), root: true })
         })
         .expect("a delegation that holds");
-        let chain_key = MasterKey::from_bytes([4; 32]).derive("detached", 1);
-        let chain = CompactChain::mint(&verified, &chain_key, 0);
+        let chain = CompactChain::mint(&verified, &chain_key(&self.chain_of), 0);
         Scope::parse(&self.permissions).expect("permissions that parse");
-        let bundle = v1::Bundle {
-            schema: 1,
-            sidecar_id: "detached".into(),
-            epoch: 1,
-            version: "1".into(),
-            agent: Some(v1::Agent {
-                namespace: "default".into(),
-                name: "tester".into(),
-                agent_id: id(&agent).0.to_vec(),
-                public_key: agent.verifying_key().to_bytes().to_vec(),
-                tier: v1::Tier::Standard as i32,
-                trust_level: v1::TrustLevel::Trusted as i32,
-                state: self.state as i32,
-                ..v1::Agent::default()
-            }),
-            policies: vec![v1::Policy {
-                namespace: "default".into(),
-                name: "test".into(),
-                document: self.policy.clone(),
-                ..v1::Policy::default()
-            }],
-            chain: self.delegated.then(|| v1::MintedChain {
-                chain: chain.as_bytes().to_vec(),
-                permissions: self.permissions.clone(),
-                expires_at_s,
-                delegation_id: vec![5; 32],
-            }),
-            ..v1::Bundle::default()
+        v1::MintedChain {
+            chain: chain.as_bytes().to_vec(),
+            permissions: self.permissions.clone(),
+            expires_at_s,
+            delegation_id: vec![5; 32],
         }
-        .encode_to_vec();
-        let mut message = b"creto-bundle-v1".to_vec();
-        message.extend_from_slice(&bundle);
-        let signed = v1::SignedBundle {
-            nonce: "disk".into(),
-            bundle: bundle.into(),
-            signature: signer.sign(&message).to_bytes().to_vec(),
-        };
+    }
+
+    fn write_state(&self, state: &Path) {
         let identity = serde_json::json!({
-            "schema": 1, "sidecar_id": "detached", "namespace": "default", "agent_name": "tester",
+            "schema": 1, "sidecar_id": Self::SIDECAR, "namespace": "default", "agent_name": "tester",
             "certificate": hex::encode(client_certificate(&[6; 32])),
-            "bundle_key": hex::encode(signer.verifying_key().to_bytes()), "chain_key_id": 1,
+            "bundle_key": hex::encode(Self::signer().public_key()), "chain_key_id": 1,
         });
         let mut keys = vec![6; 32];
-        keys.extend_from_slice(chain_key.secret_bytes());
+        keys.extend_from_slice(chain_key(Self::SIDECAR).secret_bytes());
         std::fs::write(state.join("sidecar.json"), identity.to_string()).expect("the identity");
         std::fs::write(state.join("identity.key"), keys).expect("the keys");
-        std::fs::write(state.join("bundle.bin"), signed.encode_to_vec()).expect("the bundle");
+        if self.on_disk {
+            let content = self.content();
+            let manifest = content.manifest(Self::SIDECAR, self.epoch, now_s() as i64 * 1000);
+            let delta = Self::signer().delta(String::new(), &manifest, content.missing(&HashMap::new()));
+            let stored = v1::StoredGeneration {
+                manifest: delta.manifest,
+                signature: delta.signature,
+                resources: delta.resources,
+            };
+            std::fs::write(state.join("generation.bin"), stored.encode_to_vec()).expect("the generation");
+            std::fs::write(state.join("epoch"), format!("{} 0\n", self.epoch)).expect("the epochs");
+        }
     }
+}
+
+fn now_s() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("a clock after 1970").as_secs()
+}
+
+fn id(key: &SigningKey) -> AgentId {
+    AgentId::of_key(&key.verifying_key().to_bytes())
+}
+
+fn chain_key(sidecar: &str) -> ChainKey {
+    MasterKey::from_bytes([4; 32]).derive(sidecar, 1)
 }
 
 impl DetachedSidecar {
@@ -266,6 +347,24 @@ impl DetachedSidecar {
     pub fn kill9(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub fn terminate(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a process id");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process to end");
+        let _ = self.child.wait();
+    }
+
+    /// GET of an admin path: the body.
+    pub async fn admin_get(&self, path: &str) -> String {
+        self.http_agent().get_direct(self.admin, path).await.text()
+    }
+
+    /// An HTTP client beside it that trusts its authority.
+    #[must_use]
+    pub fn http_agent(&self) -> crate::HttpAgent {
+        crate::HttpAgent::new(self.proxy, &self.ca_pem(), None)
     }
 
     /// Starts it again on the same state folder.

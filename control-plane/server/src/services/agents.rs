@@ -20,8 +20,9 @@ pub(crate) struct Agents {
 
 impl Agents {
     async fn set(&self, namespace: &str, name: &str, state: AgentState) -> Result<Response<Agent>, Status> {
-        let agent = self.registry.set_state(namespace, name, state).await.map_err(of_identity)?;
-        self.changes.note_at_once(namespace);
+        let (agent, concerns_others) =
+            self.registry.set_state(namespace, name, state).await.map_err(of_identity)?;
+        self.changes.note_agents(namespace, &[name], concerns_others);
         tracing::info!(namespace, agent = name, state = state.as_str_name(), "agent changed");
         Ok(Response::new(agent))
     }
@@ -53,7 +54,7 @@ impl AgentRegistry for Agents {
     ) -> Result<Response<Agent>, Status> {
         let (_, message) = confined(request)?;
         let agent = self.registry.rotate(&message).await.map_err(of_identity)?;
-        self.changes.note_at_once(&message.namespace);
+        self.changes.note_principals(&message.namespace);
         Ok(Response::new(agent))
     }
 

@@ -5,7 +5,7 @@ use creto_policy_store::Changes;
 use creto_proto::v1::delegation_authority_server::DelegationAuthority;
 use creto_proto::v1::{
     Delegation, ListDelegationsRequest, ListDelegationsResponse, MintChainRequest, MintedChain,
-    RevokeDelegationRequest, SubmitDelegationRequest,
+    RevokeDelegationRequest, RotateChainKeysRequest, RotateChainKeysResponse, SubmitDelegationRequest,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -26,8 +26,9 @@ impl DelegationAuthority for DelegationDesk {
     ) -> Result<Response<Delegation>, Status> {
         let (_, message) = confined(request)?;
         let namespace = message.namespace.clone();
-        let delegation = self.delegations.submit(message).await.map_err(of_identity)?;
-        self.changes.note_at_once(&namespace);
+        let (delegation, holder) = self.delegations.submit(message).await.map_err(of_identity)?;
+        // Nobody else's chain stands on it before it is delegated on, and that is another change.
+        self.changes.note_agents(&namespace, &[&holder], false);
         Ok(Response::new(delegation))
     }
 
@@ -45,9 +46,28 @@ impl DelegationAuthority for DelegationDesk {
     ) -> Result<Response<Delegation>, Status> {
         let (_, message) = confined(request)?;
         let ended = self.delegations.revoke(&message.namespace, &message.delegation_id).await;
-        let delegation = ended.map_err(of_identity)?;
-        self.changes.note_at_once(&message.namespace);
+        let (delegation, holders) = ended.map_err(of_identity)?;
+        // Chains that are kept nowhere may stand on it too: of anybody.
+        let holders: Vec<&str> = holders.iter().map(String::as_str).collect();
+        self.changes.note_agents(&message.namespace, &holders, true);
         Ok(Response::new(delegation))
+    }
+
+    async fn rotate_chain_keys(
+        &self,
+        request: Request<RotateChainKeysRequest>,
+    ) -> Result<Response<RotateChainKeysResponse>, Status> {
+        let (_, message) = confined(request)?;
+        let rotated = self.delegations.rotate_keys(&message.namespace, message.void_earlier).await;
+        let key_id = rotated.map_err(of_identity)?;
+        self.changes.note_principals(&message.namespace);
+        tracing::info!(
+            namespace = message.namespace,
+            key_id,
+            voided = message.void_earlier,
+            "chain keys rotated"
+        );
+        Ok(Response::new(RotateChainKeysResponse { key_id }))
     }
 
     async fn mint_chain(&self, request: Request<MintChainRequest>) -> Result<Response<MintedChain>, Status> {

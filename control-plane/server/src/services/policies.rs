@@ -6,7 +6,8 @@ use creto_policy_store::{Changes, PolicyDocuments, PolicySync};
 use creto_proto::v1::policy_store_server::PolicyStore;
 use creto_proto::v1::{
     ApplyPolicyRequest, DeletePolicyRequest, DeletePolicyResponse, GetPolicyRequest, ListPoliciesRequest,
-    ListPoliciesResponse, ListSidecarsRequest, ListSidecarsResponse, Policy,
+    ListPoliciesResponse, ListSidecarEventsRequest, ListSidecarEventsResponse, ListSidecarsRequest,
+    ListSidecarsResponse, Policy,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -28,7 +29,7 @@ impl PolicyStore for Policies {
         let (_, message) = confined(request)?;
         let policy = self.documents.apply(message).await.map_err(of_policy)?;
         self.names.note(&policy.namespace);
-        self.changes.note(&policy.namespace);
+        self.changes.note_documents(&policy.namespace);
         let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
         tracing::info!(namespace, policy = name, revision, "policy applied");
         Ok(Response::new(policy))
@@ -54,7 +55,7 @@ impl PolicyStore for Policies {
         let (_, message) = confined(request)?;
         self.documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
         self.names.note(&message.namespace);
-        self.changes.note(&message.namespace);
+        self.changes.note_documents(&message.namespace);
         Ok(Response::new(DeletePolicyResponse {}))
     }
 
@@ -64,5 +65,13 @@ impl PolicyStore for Policies {
     ) -> Result<Response<ListSidecarsResponse>, Status> {
         let (_, message) = confined(request)?;
         self.sync.list(&message).await.map(Response::new).map_err(of_identity)
+    }
+
+    async fn list_sidecar_events(
+        &self,
+        request: Request<ListSidecarEventsRequest>,
+    ) -> Result<Response<ListSidecarEventsResponse>, Status> {
+        let (_, message) = confined(request)?;
+        self.sync.events().list(&message).await.map(Response::new).map_err(of_identity)
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::statement::statements;
 use super::{SqliteStore, digest, refuse_when_full};
-use crate::{AgentStore, AgentSummary, KeptAgent, KeptState, StoreError};
+use crate::{AgentStore, AgentSummary, KeptAgent, KeptState, StateSet, StoreError};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM agents WHERE namespace = ?1";
@@ -25,6 +25,8 @@ statements! {
     EPOCH = "SELECT epoch FROM revocation_epochs WHERE namespace = ?1";
     BUMP = "INSERT INTO revocation_epochs (namespace, epoch) VALUES (?1, 2) \
             ON CONFLICT (namespace) DO UPDATE SET epoch = epoch + 1";
+    DELEGATES = "SELECT EXISTS (SELECT 1 FROM delegation_links WHERE namespace = ?1 AND delegator_id = ?2) \
+                 + EXISTS (SELECT 1 FROM minted_delegators WHERE namespace = ?1 AND agent_id = ?2)";
     END_DELEGATIONS = "UPDATE delegations SET revoked = 1 WHERE namespace = ?1 AND delegation_id IN \
                        (SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND delegator_id = ?2 \
                         UNION SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND agent_id = ?2)";
@@ -214,11 +216,11 @@ impl AgentStore for SqliteStore {
         name: &str,
         state: KeptState,
         now_ms: i64,
-    ) -> Result<KeptAgent, StoreError> {
+    ) -> Result<StateSet, StoreError> {
         let mut transaction = self.begin().await?;
         let before = read(&mut transaction, namespace, name).await?;
         if before.state == state {
-            return Ok(before);
+            return Ok(StateSet { agent: before, concerns_others: false });
         }
         if before.state == KeptState::Revoked {
             return Err(StoreError::AgentRevoked);
@@ -237,12 +239,13 @@ impl AgentStore for SqliteStore {
                 .execute(&mut *transaction)
                 .await?;
         }
-        if state != KeptState::Active {
+        let concerns_others = count(&mut transaction, DELEGATES, namespace, &before.agent_id).await? > 0;
+        if concerns_others && state != KeptState::Active {
             bump_epoch(&mut transaction, namespace).await?;
         }
-        let after = read(&mut transaction, namespace, name).await?;
+        let agent = read(&mut transaction, namespace, name).await?;
         transaction.commit().await?;
-        Ok(after)
+        Ok(StateSet { agent, concerns_others })
     }
 
     async fn revocation_epoch(&self, namespace: &str) -> Result<u32, StoreError> {

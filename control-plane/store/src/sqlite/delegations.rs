@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::agents::bump_epoch;
 use super::statement::statements;
 use super::{SqliteStore, digest, integer, refuse_when_full, unsigned};
-use crate::{DelegationStore, KeptDelegation, StoreError};
+use crate::{DelegationStore, EndedDelegation, KeptDelegation, StoreError};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM delegations WHERE namespace = ?1";
@@ -23,6 +23,14 @@ statements! {
             AND expires_at_s > ?3 ORDER BY created_at_ms DESC, delegation_id LIMIT ?4";
     END = "UPDATE delegations SET revoked = 1 WHERE namespace = ?1 AND delegation_id IN \
            (SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND link_id = ?2)";
+    HOLDERS = "SELECT DISTINCT holder_name FROM delegations WHERE namespace = ?1 AND delegation_id IN \
+               (SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND link_id = ?2) LIMIT 1000";
+    KEY_ID = "SELECT key_id FROM chain_keys WHERE namespace = ?1";
+    NEXT_KEY = "INSERT INTO chain_keys (namespace, key_id) VALUES (?1, 2) \
+                ON CONFLICT (namespace) DO UPDATE SET key_id = key_id + 1 RETURNING key_id";
+    DELEGATOR_NOTED = "SELECT COUNT(*) FROM minted_delegators WHERE namespace = ?1 AND agent_id = ?2";
+    NOTE_DELEGATOR = "INSERT INTO minted_delegators (namespace, agent_id) VALUES (?1, ?2) \
+                      ON CONFLICT (namespace, agent_id) DO NOTHING";
     KEEP_REVOKED = "INSERT INTO revoked_links (namespace, link_id) VALUES (?1, ?2) \
                     ON CONFLICT (namespace, link_id) DO NOTHING";
     LINK_REVOKED = "SELECT COUNT(*) FROM revoked_links WHERE namespace = ?1 AND link_id = ?2";
@@ -40,6 +48,10 @@ fn delegation(row: &SqliteRow) -> Result<KeptDelegation, StoreError> {
         encoded_links: row.try_get("links")?,
         links: Vec::new(),
     })
+}
+
+fn key_id(number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| StoreError::Damaged("chain_keys.key_id is no key id".into()))
 }
 
 #[async_trait]
@@ -123,15 +135,47 @@ impl DelegationStore for SqliteStore {
         rows.iter().map(delegation).collect()
     }
 
-    async fn revoke_delegation(&self, namespace: &str, id: &[u8; 32]) -> Result<KeptDelegation, StoreError> {
+    async fn revoke_delegation(&self, namespace: &str, id: &[u8; 32]) -> Result<EndedDelegation, StoreError> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query(ONE).bind(namespace).bind(id.as_slice()).fetch_one(&mut *transaction).await?;
         let before = delegation(&row)?;
         sqlx::query(KEEP_REVOKED).bind(namespace).bind(id.as_slice()).execute(&mut *transaction).await?;
         sqlx::query(END).bind(namespace).bind(id.as_slice()).execute(&mut *transaction).await?;
+        let holders = sqlx::query_scalar(HOLDERS)
+            .bind(namespace)
+            .bind(id.as_slice())
+            .fetch_all(&mut *transaction)
+            .await?;
         bump_epoch(&mut transaction, namespace).await?;
         transaction.commit().await?;
-        Ok(KeptDelegation { revoked: true, ..before })
+        Ok(EndedDelegation { delegation: KeptDelegation { revoked: true, ..before }, holders })
+    }
+
+    async fn chain_key_id(&self, namespace: &str) -> Result<u32, StoreError> {
+        let id: Option<i64> =
+            sqlx::query_scalar(KEY_ID).bind(namespace).fetch_optional(&self.readers).await?;
+        id.map_or(Ok(1), key_id)
+    }
+
+    async fn rotate_chain_keys(&self, namespace: &str, void_earlier: bool) -> Result<u32, StoreError> {
+        let mut transaction = self.begin().await?;
+        let id = sqlx::query_scalar(NEXT_KEY).bind(namespace).fetch_one(&mut *transaction).await?;
+        if void_earlier {
+            bump_epoch(&mut transaction, namespace).await?;
+        }
+        transaction.commit().await?;
+        key_id(id)
+    }
+
+    async fn note_delegators(&self, namespace: &str, agent_ids: &[[u8; 32]]) -> Result<(), StoreError> {
+        for id in agent_ids {
+            let query = sqlx::query_scalar(DELEGATOR_NOTED).bind(namespace).bind(id.as_slice());
+            let noted: i64 = query.fetch_one(&self.readers).await?;
+            if noted == 0 {
+                sqlx::query(NOTE_DELEGATOR).bind(namespace).bind(id.as_slice()).execute(&self.writer).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn any_link_revoked(&self, namespace: &str, link_ids: &[[u8; 32]]) -> Result<bool, StoreError> {

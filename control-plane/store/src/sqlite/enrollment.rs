@@ -18,8 +18,8 @@ statements! {
     USE = "UPDATE enrollment_tokens SET used_at_ms = ?3 WHERE namespace = ?1 AND digest = ?2 \
            AND used_at_ms IS NULL AND expires_at_ms > ?3";
     ADD_SIDECAR = "INSERT INTO sidecars (namespace, sidecar_id, agent_name, public_key, fingerprint, created_at_ms, \
-                   offered_epoch, offered_version, applied_epoch, rejection, last_seen_ms) \
-                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, '', 0, '', ?6 FROM agents \
+                   offered_epoch, applied_epoch, rejection, last_seen_ms) \
+                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0, '', ?6 FROM agents \
                    WHERE namespace = ?1 AND name = ?3 AND state <> 3";
 }
 

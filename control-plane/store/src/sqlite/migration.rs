@@ -11,6 +11,7 @@ pub(super) const STEPS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/0001_first.sql")),
     (2, include_str!("../../migrations/0002_secrets.sql")),
     (3, include_str!("../../migrations/0003_usage.sql")),
+    (4, include_str!("../../migrations/0004_push.sql")),
 ];
 
 const CREATE_VERSIONS: &str =

@@ -37,6 +37,12 @@ pub(crate) struct Metrics {
 pub(crate) struct Readings {
     pub(crate) policy_epoch: u64,
     pub(crate) policy_staleness: Duration,
+    /// `fresh`, `stale` or `expired`.
+    pub(crate) policy_state: &'static str,
+    /// Resources of kinds that this version does not know.
+    pub(crate) unknown_resources: usize,
+    pub(crate) documents_read: u64,
+    pub(crate) events_dropped: u64,
     pub(crate) control_plane_connected: bool,
     pub(crate) spool_pending: u64,
 }
@@ -187,6 +193,35 @@ impl Metrics {
             "gauge",
             "Since the control plane last confirmed the policy.",
             &[("", readings.policy_staleness.as_secs_f64())],
+        );
+        let state = |state| f64::from(u8::from(readings.policy_state == state));
+        family(
+            "creto_policy_state",
+            "gauge",
+            "1 for what the age of the policy makes it; expired is too old for some class of calls.",
+            &[
+                ("{state=\"fresh\"}", state("fresh")),
+                ("{state=\"stale\"}", state("stale")),
+                ("{state=\"expired\"}", state("expired")),
+            ],
+        );
+        family(
+            "creto_policy_unknown_resources",
+            "gauge",
+            "Resources that this version of the sidecar does not know and leaves out.",
+            &[("", readings.unknown_resources as f64)],
+        );
+        family(
+            "creto_policy_documents_compiled_total",
+            "counter",
+            "Documents that were compiled because they changed.",
+            &[("", readings.documents_read as f64)],
+        );
+        family(
+            "creto_sidecar_events_dropped_total",
+            "counter",
+            "Events for the control plane that were pushed out by later ones.",
+            &[("", readings.events_dropped as f64)],
         );
         family(
             "creto_control_plane_connected",

@@ -18,7 +18,6 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 use tokio::sync::Semaphore;
 
-use crate::enforcement::AgentStanding;
 use crate::sidecar::Sidecar;
 
 /// Operators' connections at once; more wait.
@@ -88,7 +87,7 @@ fn answer<B>(sidecar: &Sidecar, request: &Request<B>) -> Response<Full<Bytes>> {
             _ => text(StatusCode::OK, "text/plain", "ready\n".into()),
         },
         "/metrics" => {
-            let body = sidecar.metrics.render(&sidecar.plane.readings(sidecar.enforced.load().epoch));
+            let body = sidecar.metrics.render(&sidecar.readings());
             text(StatusCode::OK, "text/plain; version=0.0.4", body)
         }
         "/config" => text(StatusCode::OK, "application/json", config(sidecar)),
@@ -99,19 +98,16 @@ fn answer<B>(sidecar: &Sidecar, request: &Request<B>) -> Response<Full<Bytes>> {
 /// What is in force; no secrets are among it.
 fn config(sidecar: &Sidecar) -> String {
     let enforcement = sidecar.enforced.load();
-    let readings = sidecar.plane.readings(enforcement.epoch);
+    let readings = sidecar.readings();
     let json = serde_json::json!({
         "policy_epoch": enforcement.epoch,
         "policy_version": enforcement.version,
         "policy": enforcement.policy.is_some(),
-        "agent_standing": match enforcement.standing {
-            AgentStanding::Active => "active",
-            AgentStanding::Suspended => "suspended",
-            AgentStanding::Revoked => "revoked",
-        },
+        "agent_standing": enforcement.standing.as_str(),
         "delegated": enforcement.chain.is_some(),
         "delegation_expires_at_s": enforcement.chain.as_ref().map(|chain| chain.expires_at_s),
         "control_plane_connected": readings.control_plane_connected,
+        "policy_state": readings.policy_state,
         "policy_staleness_seconds": readings.policy_staleness.as_secs(),
         "spool_pending": readings.spool_pending,
     });

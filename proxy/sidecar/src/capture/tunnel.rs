@@ -133,7 +133,7 @@ async fn mirrored(
     }
     // Nothing is sent to an upstream that no rule could allow; the refusals need no mirror.
     let upstream = if contact {
-        let guard = Guard::of(&connection.sidecar.enforced.load(), false);
+        let guard = Guard::own(&connection.sidecar.enforced);
         connection.sidecar.upstreams.speaks_http2(origin, &guard).await.unwrap_or(!hello.offers_http1)
     } else {
         !hello.offers_http1
@@ -163,7 +163,7 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             credential: "",
             objection: None,
         };
-        judge::judge(&sidecar.recorder, &sidecar.enforced.load(), case)
+        judge::judge(sidecar, &sidecar.enforced.load(), case)
     };
     // What cannot be recorded is closed; the recorder has said why.
     let Ok(Judged { record, verdict }) = judged else { return };

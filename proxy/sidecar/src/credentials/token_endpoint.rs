@@ -50,7 +50,7 @@ impl UpstreamTokens {
     ) -> Result<TokenAnswer, String> {
         let (origin, target) = taken_apart(url)?;
         let body = Bytes::from_owner(encode_form(form));
-        let guard = Guard::of(&self.enforced.load(), false);
+        let guard = Guard::own(&self.enforced);
         let origin = Arc::new(origin);
         let mut lease = self
             .upstreams

@@ -33,7 +33,10 @@ pub(crate) fn identify<'e>(
         AgentStanding::Suspended => return Err(RefusalCode::AgentSuspended),
         AgentStanding::Revoked => return Err(RefusalCode::AgentRevoked),
     }
-    let Some(held) = &enforcement.chain else { return Err(RefusalCode::NoDelegation) };
+    let Some(held) = &enforcement.chain else {
+        let taken = enforcement.chain_revoked;
+        return Err(if taken { RefusalCode::DelegationRevoked } else { RefusalCode::NoDelegation });
+    };
     if held.expires_at_s <= now_s {
         return Err(RefusalCode::DelegationExpired);
     }

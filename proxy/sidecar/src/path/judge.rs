@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use creto_call::{Call, Decision, Meaning, Refusal, RefusalCode};
+use creto_policy::RiskClass;
 use creto_proto::v1::Verdict;
 use creto_spool::SpoolError;
 use http::HeaderMap;
@@ -11,8 +12,9 @@ use http::HeaderMap;
 use crate::enforcement::Enforcement;
 use crate::http::refuse::{Refused, Voice};
 use crate::path::identify::Identified;
-use crate::path::record::{Asked, CallRecord, Decided, Recorder};
+use crate::path::record::{Asked, CallRecord, Decided};
 use crate::path::{authorize, identify};
+use crate::sidecar::Sidecar;
 use crate::upstream::Guard;
 
 /// A call that is decided and on record.
@@ -42,20 +44,24 @@ pub(crate) struct Case<'a> {
 /// # Errors
 /// [`SpoolError`]: what cannot be recorded does not leave.
 pub(crate) fn judge(
-    recorder: &Arc<Recorder>,
+    sidecar: &Sidecar,
     enforcement: &Enforcement,
     case: Case<'_>,
 ) -> Result<Judged, SpoolError> {
     // identify: before policy, because policy speaks of an agent that is known and in good standing.
-    let identified = identify::identify(enforcement, case.headers, now_s());
+    let now_s = now_s();
+    let identified = identify::identify(enforcement, case.headers, now_s);
     let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
     // authorize: the delegation's scope, then the rules; then what no rule can allow.
-    let (decision, detail) = match (decide(enforcement, identified, case), case.objection) {
-        (decision, Some(objection)) if decision.lets_through() => {
-            (Decision::Deny(Refusal::of(objection.code)), Some(objection.detail.as_str()))
+    let mut decision = decide(enforcement, identified, case);
+    let mut detail = None;
+    if decision.lets_through() {
+        let expired = expired(sidecar, case, now_s);
+        if let Some(objection) = expired.or_else(|| case.objection.cloned()) {
+            decision = Decision::Deny(Refusal::of(objection.code));
+            detail = Some(objection.detail);
         }
-        (decision, _) => (decision, None),
-    };
+    }
     let (verdict, code, by) = match decision {
         Decision::Allow { by } => (Verdict::Allowed, "", Some(by)),
         Decision::Observe(refusal) => (Verdict::Observed, refusal.code.as_str(), refusal.by),
@@ -72,18 +78,43 @@ pub(crate) fn judge(
     };
     // record: the beginning, before anything leaves.
     let asked = Asked { call: case.call, meanings: case.meanings, voice: case.voice };
-    let record = recorder.begin(asked, decided)?;
+    let record = sidecar.recorder.begin(asked, decided)?;
     let verdict = match decision {
         Decision::Deny(refusal) => Err(Refused {
             code: refusal.code,
             policy: decided.policy.to_owned(),
             rule: decided.rule.to_owned(),
-            detail: detail.map_or_else(|| described(case.call, case.meanings), str::to_owned),
+            detail: detail.unwrap_or_else(|| described(case.call, case.meanings)),
         }),
-        Decision::Allow { .. } => Ok(Guard::of(enforcement, false)),
-        Decision::Observe(_) => Ok(Guard::of(enforcement, true)),
+        Decision::Allow { .. } => Ok(Guard::of(&sidecar.enforced, enforcement.epoch, false)),
+        Decision::Observe(_) => Ok(Guard::of(&sidecar.enforced, enforcement.epoch, true)),
     };
     Ok(Judged { record, verdict })
+}
+
+/// Policy decides what it may decide by its age. Nothing is let through that it is too old for, not even observed.
+fn expired(sidecar: &Sidecar, case: Case<'_>, now_s: u64) -> Option<Refused> {
+    let level = sidecar.freshness.level(now_s);
+    if !level.any_expired() {
+        return None;
+    }
+    let overriding = overriding_methods(case.headers);
+    let methods = || std::iter::once(case.call.method).chain(overriding.iter().map(String::as_str));
+    let classes = case.meanings.iter().flat_map(|meaning| {
+        methods().map(|method| {
+            let mut call = *case.call;
+            call.method = method;
+            call.details.meaning = *meaning;
+            RiskClass::of(&call, !case.credential.is_empty())
+        })
+    });
+    let class = classes.max().unwrap_or(RiskClass::Spend);
+    level.expired(class).then(|| {
+        let age = sidecar.freshness.age().as_secs();
+        let words =
+            format!("a call of class {}; the control plane was last heard {age} s ago", class.as_str());
+        Refused::of(RefusalCode::PolicyExpired, words)
+    })
 }
 
 /// The decision on all messages and methods: the first that is refused, else the first that is only observed, else the

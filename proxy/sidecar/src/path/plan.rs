@@ -16,7 +16,7 @@ use crate::sidecar::Sidecar;
 /// None for a call whose answer nobody reads.
 pub(crate) fn of(
     sidecar: &Sidecar,
-    enforcement: &Arc<Enforcement>,
+    enforcement: &Enforcement,
     call: &Call<'_>,
     destination: &Destination,
     understood: &Understood,
@@ -34,7 +34,7 @@ pub(crate) fn of(
             let gate = ToolGate {
                 lists,
                 awaits_stream: call.method == "GET" && accepts_events(call),
-                enforcement: Arc::clone(enforcement),
+                enforced: Arc::clone(&sidecar.enforced),
                 pins: Arc::clone(&sidecar.pins),
                 room: Arc::clone(&sidecar.answers),
                 capture: call.capture,

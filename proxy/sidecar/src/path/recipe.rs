@@ -1,17 +1,18 @@
 //! The path of a call, every way in alike: capture, classify, identify, authorize, (reserve, hold,) inject, forward;
 //! observe, settle and the end of the record ride on the answer's body.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use creto_call::{Call, Kind};
 use creto_classify::Endpoint;
 use creto_proto::v1::Verdict;
+use creto_swap::Tracked;
 use http::header::EXPECT;
 use http::{Method, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 
 use crate::capture::{Connection, connect};
-use crate::enforcement::Enforcement;
+use crate::enforcement::{Enforcement, Snapshot};
 use crate::http::body::AnswerBody;
 use crate::http::refuse::{self, Refused, Voice};
 use crate::http::strict;
@@ -32,10 +33,44 @@ struct BodyFacts {
 
 /// A request whose destination is known.
 struct Headed {
-    enforcement: Arc<Enforcement>,
+    enforcement: Snapshot,
     destination: Destination,
     kind: Kind,
     endpoint: Endpoint,
+}
+
+impl Headed {
+    /// Lets go of the policy.
+    fn wait(self) -> Waiting {
+        Waiting {
+            headed_by: Arc::downgrade(&self.enforcement),
+            destination: self.destination,
+            kind: self.kind,
+            endpoint: self.endpoint,
+        }
+    }
+}
+
+/// The same while its body is read. Nothing here decides.
+struct Waiting {
+    /// Its place in memory is not used again while this is held, so that it can be told from any other.
+    headed_by: Weak<Tracked<Enforcement>>,
+    destination: Destination,
+    kind: Kind,
+    endpoint: Endpoint,
+}
+
+impl Waiting {
+    /// None when another policy has come into force.
+    fn resume(self, connection: &Connection) -> Option<Headed> {
+        let enforcement = connection.sidecar.enforced.load_full();
+        std::ptr::eq(self.headed_by.as_ptr(), Arc::as_ptr(&enforcement)).then_some(Headed {
+            enforcement,
+            destination: self.destination,
+            kind: self.kind,
+            endpoint: self.endpoint,
+        })
+    }
 }
 
 /// One call, step by step.
@@ -102,18 +137,20 @@ async fn read_first(
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let (request, body) = apart(request);
-    let HeldBody { bytes, room } = match connection.sidecar.bodies.read(body).await {
-        Ok(held) => held,
-        Err(refused) => return refuse_headed(&connection, &headed, &request, &refused, None),
-    };
-    // The agent decides how long its body takes; what came into force meanwhile, a revocation above all, counts.
-    let headed = if Arc::ptr_eq(&headed.enforcement, &connection.sidecar.enforced.load()) {
-        headed
-    } else {
-        match head(&connection, &request, true) {
+    // The agent decides how long its body takes: meanwhile no policy is held, so that the next need not wait for it.
+    let waiting = headed.wait();
+    let held = connection.sidecar.bodies.read(body).await;
+    // What came into force meanwhile, a revocation above all, counts.
+    let headed = match waiting.resume(&connection) {
+        Some(headed) => headed,
+        None => match head(&connection, &request, true) {
             Ok(headed) => headed,
             Err(answer) => return *answer,
-        }
+        },
+    };
+    let HeldBody { bytes, room } = match held {
+        Ok(held) => held,
+        Err(refused) => return refuse_headed(&connection, &headed, &request, &refused, None),
     };
     // classify, the part the body tells.
     let understood = match Understood::body(&headed.endpoint, &request, &bytes) {
@@ -230,7 +267,7 @@ fn admit<B>(
             credential: credential.map_or("", |bound| bound.name.as_str()),
             objection: objection.as_ref(),
         };
-        judge::judge(&sidecar.recorder, &headed.enforcement, case)
+        judge::judge(sidecar, &headed.enforcement, case)
     });
     let judged = match judged {
         Ok(judged) => judged,

@@ -13,21 +13,25 @@ use tokio::sync::mpsc;
 
 use crate::credentials::{SecretAsk, answer_asks};
 use crate::options::Options;
-use crate::plane::bundle::BundleReader;
-use crate::plane::{report, sync};
+use crate::plane::enforcer::Enforcer;
+use crate::plane::{KeptAge, report, sync};
 use crate::sidecar::Sidecar;
 use crate::state::{Identity, Ready, Secrets, StateFolder};
 
 /// Longest time given to the last records at a stop.
 const LAST_FLUSH: Duration = Duration::from_millis(800);
 
+/// How often the age of policy is looked at.
+const LOOK_AT_CLOCKS: Duration = Duration::from_secs(1);
+
 /// Keeps policy current and records moving.
 pub(crate) struct PlaneLink {
     endpoint: PlaneEndpoint,
     certificate: Vec<u8>,
     secrets: Secrets,
-    pub(crate) bundles: BundleReader,
-    pub(crate) state: StateFolder,
+    /// Whoever keeps the stream has it.
+    enforcer: tokio::sync::Mutex<Enforcer>,
+    state: StateFolder,
     pub(crate) sidecar: Arc<Sidecar>,
     spool: Arc<Spool>,
     asks: tokio::sync::Mutex<mpsc::Receiver<SecretAsk>>,
@@ -40,7 +44,7 @@ pub(crate) struct LinkParts {
     pub(crate) ca_pem: String,
     pub(crate) identity: Identity,
     pub(crate) secrets: Secrets,
-    pub(crate) bundles: BundleReader,
+    pub(crate) enforcer: Enforcer,
     pub(crate) state: StateFolder,
     pub(crate) spool: Arc<Spool>,
     /// Secrets that calls wait for.
@@ -54,7 +58,7 @@ impl PlaneLink {
             endpoint: PlaneEndpoint { address: options.control_plane.clone(), ca_pem: parts.ca_pem },
             certificate: parts.identity.certificate_der(),
             secrets: parts.secrets,
-            bundles: parts.bundles,
+            enforcer: tokio::sync::Mutex::new(parts.enforcer),
             state: parts.state,
             sidecar: Arc::clone(sidecar),
             spool: parts.spool,
@@ -69,6 +73,24 @@ impl PlaneLink {
             && let Err(error) = self.state.announce(&ready)
         {
             tracing::error!(%error, "ready.json could not be written");
+        }
+    }
+
+    /// Looks at the clocks each second, and keeps the age on disk now and then.
+    async fn watch_age(&self) {
+        let freshness = &self.sidecar.freshness;
+        loop {
+            freshness.renew();
+            if let Some(age) = freshness.due() {
+                self.keep_age(age);
+            }
+            tokio::time::sleep(LOOK_AT_CLOCKS).await;
+        }
+    }
+
+    fn keep_age(&self, age: KeptAge) {
+        if let Err(error) = self.state.keep_age(&age) {
+            tracing::warn!(%error, "the age of the policy could not be kept");
         }
     }
 }
@@ -88,13 +110,16 @@ impl BackgroundService for PlaneLink {
             Ok(client) => client,
             Err(error) => {
                 tracing::error!(%error, "there is no way to the control plane; the last good policy stays");
-                return;
+                // Policy ages all the same.
+                return self.watch_age().await;
             }
         };
         let mut asks = self.asks.lock().await;
+        let mut enforcer = self.enforcer.lock().await;
         tokio::select! {
             () = answer_asks(&mut asks, &client) => {}
-            () = sync::run(self, &client) => {}
+            () = sync::run(self, &mut enforcer, &client) => {}
+            () = self.watch_age() => {}
             () = report::run(&self.sidecar, &self.spool, &client) => {}
             () = report::sync(Arc::clone(&self.spool)) => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
@@ -103,6 +128,7 @@ impl BackgroundService for PlaneLink {
         if let Err(error) = self.state.withdraw() {
             tracing::warn!(%error, "ready.json could not be removed");
         }
+        self.keep_age(self.sidecar.freshness.to_keep());
         report::flush(&self.spool, &client, LAST_FLUSH).await;
     }
 }

@@ -3,22 +3,27 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use creto_policy::PolicySet;
-
-use crate::enforcement::Enforcement;
+use crate::enforcement::Enforced;
 use crate::upstream::Origin;
 
-/// The policy that admitted a call, kept to judge the addresses its name resolves to.
+/// What judges the addresses that the name of an admitted call resolves to. Resolving takes its time, so the policy that
+/// is in force by then decides, not the one that admitted the call.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
-    policy: Option<Arc<PolicySet>>,
+    enforced: Arc<Enforced>,
     epoch: u64,
     observed: bool,
 }
 
 impl Guard {
-    pub(crate) fn of(enforcement: &Enforcement, observed: bool) -> Self {
-        Self { policy: enforcement.policy.clone(), epoch: enforcement.epoch, observed }
+    /// For a call admitted under the policy of this epoch.
+    pub(crate) fn of(enforced: &Arc<Enforced>, epoch: u64, observed: bool) -> Self {
+        Self { enforced: Arc::clone(enforced), epoch, observed }
+    }
+
+    /// For what the sidecar does by itself.
+    pub(crate) fn own(enforced: &Arc<Enforced>) -> Self {
+        Self::of(enforced, enforced.load().epoch, false)
     }
 
     /// Whether a connection to this address may be used. An observed call is let through as if a rule allowed it, but
@@ -27,12 +32,12 @@ impl Guard {
         if self.observed && !creto_call::is_private_address(address) {
             return true;
         }
-        self.policy
-            .as_ref()
-            .is_some_and(|policy| policy.address_allowed(origin.host.as_str(), origin.port, address))
+        let enforcement = self.enforced.load();
+        let policy = enforcement.policy.as_deref();
+        policy.is_some_and(|policy| policy.address_allowed(origin.host.as_str(), origin.port, address))
     }
 
-    /// Epoch of the policy it judges by.
+    /// Epoch of the policy that admitted the call.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }

@@ -57,6 +57,7 @@ impl Refused {
         matches!(
             self.code,
             RefusalCode::NoPolicy
+                | RefusalCode::PolicyExpired
                 | RefusalCode::RecordUnavailable
                 | RefusalCode::Overloaded
                 | RefusalCode::CredentialUnavailable

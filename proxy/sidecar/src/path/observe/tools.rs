@@ -6,15 +6,15 @@ use creto_call::{Call, Capture, Details, Kind, McpCall, Meaning};
 use creto_mcp::ToolDefinition;
 use creto_policy::ToolsChanged;
 
-use crate::enforcement::Enforcement;
+use crate::enforcement::Enforced;
 use crate::path::observe::AnswerRoom;
 use crate::pins::ToolPins;
 use crate::upstream::Origin;
 
-/// Judges listed tools by the policy that admitted the call.
+/// Judges listed tools by the policy in force when the list comes.
 #[derive(Debug)]
 pub(crate) struct ToolGate {
-    pub(crate) enforcement: Arc<Enforcement>,
+    pub(crate) enforced: Arc<Enforced>,
     pub(crate) pins: Arc<ToolPins>,
     /// Where the answer is held.
     pub(crate) room: Arc<AnswerRoom>,
@@ -38,7 +38,8 @@ impl ToolGate {
 
     /// A tool is shown when some call of it could be allowed, and it is the one that was seen before.
     pub(crate) fn shows(&self, tool: &ToolDefinition<'_>) -> bool {
-        let Some(policy) = &self.enforcement.policy else { return false };
+        let enforcement = self.enforced.load();
+        let Some(policy) = &enforcement.policy else { return false };
         let asked = McpCall {
             server: self.server.clone(),
             method: "tools/call".to_owned(),
