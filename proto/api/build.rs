@@ -9,7 +9,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // One agent has one encoding, whose digest tells whether it changed.
         .btree_map(".creto.v1.Agent.labels")
         // They hold secrets: written by hand in src/secrets.rs, without the value.
-        .skip_debug([".creto.v1.PutSecretRequest", ".creto.v1.FetchSecretResponse", ".creto.v1.ChainKey"])
+        .skip_debug([
+            ".creto.v1.PutSecretRequest",
+            ".creto.v1.FetchSecretResponse",
+            ".creto.v1.ChainKey",
+            ".creto.v1.Resource",
+        ])
         .compile_protos(
             &[
                 "proto/creto/v1/identity.proto",

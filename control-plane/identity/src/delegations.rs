@@ -208,6 +208,30 @@ impl Delegations {
         Ok(CurrentChain { chain: None, keys })
     }
 
+    /// Whether one of an agent's delegations stands now.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`] when the store fails.
+    pub async fn stands(&self, agent: &KeptAgent, delegation_id: &[u8]) -> Result<bool, IdentityError> {
+        if agent.state != KeptState::Active {
+            return Ok(false);
+        }
+        let live = self
+            .store
+            .live_delegations(&agent.namespace, &agent.name, now_s(), MAX_TRIED)
+            .await
+            .map_err(IdentityError::Store)?;
+        let Some(kept) = live.iter().find(|kept| kept.delegation_id == delegation_id) else {
+            return Ok(false);
+        };
+        let signed = links::read(links::decode(&kept.encoded_links)?)?;
+        match self.verify(&agent.namespace, &signed).await {
+            Ok(verified) => Ok(verified.holder().as_bytes() == &agent.agent_id),
+            Err(IdentityError::Unverified(_) | IdentityError::LinkRevoked) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn verify(
         &self,
         namespace: &str,

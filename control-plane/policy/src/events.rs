@@ -1,5 +1,6 @@
 //! What happened in sidecars, for those who audit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use creto_identity::{IdentityError, now_ms, page_limit, page_of};
@@ -7,29 +8,32 @@ use creto_proto::v1::{
     ListSidecarEventsRequest, ListSidecarEventsResponse, Report, SidecarEvent, SidecarEventRecord,
 };
 use creto_store::{KeptSidecarEvent, Store, StoreError};
+use parking_lot::Mutex;
 use tokio::time::{Duration, Instant};
 
 use crate::SidecarIdentity;
 
 /// Events kept of each sidecar: the oldest go.
 pub const MAX_EVENTS_EACH: u32 = 100;
-/// Events taken of a stream in [`EVENTS_PERIOD`]; what is more is counted in the log.
+/// Events taken of a sidecar in [`EVENTS_PERIOD`], whatever streams they come by; what is more is counted in the log.
 pub const MAX_EVENTS: usize = 64;
-/// How long a stream's events are counted together.
+/// How long a sidecar's events are counted together.
 pub const EVENTS_PERIOD: Duration = Duration::from_secs(10);
 /// Longest detail of an event that is kept, in characters.
 pub const MAX_DETAIL_CHARS: usize = 2_000;
+/// Sidecars whose events are counted at once: no more are taken while so many reported in the last period.
+pub const MAX_REPORTING: usize = 20_000;
 
 /// Keeps events.
 #[derive(Clone)]
 pub struct SidecarEvents {
     store: Arc<dyn Store>,
+    lately: Arc<Mutex<HashMap<SidecarIdentity, Lately>>>,
 }
 
-/// How many events a stream has brought lately.
-#[derive(Default)]
-pub(crate) struct EventRoom {
-    since: Option<Instant>,
+/// How many events a sidecar has brought, and since when.
+struct Lately {
+    since: Instant,
     taken: usize,
 }
 
@@ -37,26 +41,16 @@ impl SidecarEvents {
     /// Over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, lately: Arc::default() }
     }
 
-    /// Keeps what a stream reports, as far as there is room.
-    pub(crate) async fn keep(
-        &self,
-        sidecar: &SidecarIdentity,
-        report: &Report,
-        room: &mut EventRoom,
-    ) -> Result<(), StoreError> {
-        let now = Instant::now();
-        if room.since.is_none_or(|since| now.duration_since(since) >= EVENTS_PERIOD) {
-            *room = EventRoom { since: Some(now), taken: 0 };
-        }
-        let fitting = MAX_EVENTS.saturating_sub(room.taken).min(report.events.len());
+    /// Keeps what a sidecar reports, as far as there is room.
+    pub(crate) async fn keep(&self, sidecar: &SidecarIdentity, report: &Report) -> Result<(), StoreError> {
+        let fitting = self.room_for(sidecar, report.events.len());
         let lost = report.events.len() - fitting;
         if lost > 0 {
             tracing::warn!(sidecar = sidecar.sidecar_id, lost, "more events than are kept of one sidecar");
         }
-        room.taken += fitting;
         if fitting == 0 {
             return Ok(());
         }
@@ -71,6 +65,24 @@ impl SidecarEvents {
             );
         }
         self.store.add_sidecar_events(&kept, MAX_EVENTS_EACH).await
+    }
+
+    fn room_for(&self, sidecar: &SidecarIdentity, events: usize) -> usize {
+        let mut lately = self.lately.lock();
+        let now = Instant::now();
+        if lately.len() >= MAX_REPORTING && !lately.contains_key(sidecar) {
+            lately.retain(|_, one| now.duration_since(one.since) < EVENTS_PERIOD);
+            if lately.len() >= MAX_REPORTING {
+                return 0;
+            }
+        }
+        let one = lately.entry(sidecar.clone()).or_insert(Lately { since: now, taken: 0 });
+        if now.duration_since(one.since) >= EVENTS_PERIOD {
+            *one = Lately { since: now, taken: 0 };
+        }
+        let fitting = MAX_EVENTS.saturating_sub(one.taken).min(events);
+        one.taken += fitting;
+        fitting
     }
 
     /// A page of events, newest first.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod answers;
 mod changes;
 mod documents;
 mod error;
@@ -15,17 +16,19 @@ mod principal;
 mod room;
 mod session;
 mod snapshot;
+mod standing;
 mod sync;
 
-pub use admission::DEFAULT_STREAM_RATE;
+pub use admission::{BURST_EACH, DEFAULT_STREAM_RATE};
+pub use answers::{Answers, SEND_TIMEOUT, WAITING};
 pub use changes::{Changes, OTHERS_LATER};
 pub use documents::{MAX_NAMESPACE_BYTES, MAX_POLICIES, MAX_POLICY_BYTES, PolicyDocuments};
 pub use error::{PolicyError, SyncEnd};
-pub use events::{EVENTS_PERIOD, MAX_DETAIL_CHARS, MAX_EVENTS, MAX_EVENTS_EACH, SidecarEvents};
+pub use events::{
+    EVENTS_PERIOD, MAX_DETAIL_CHARS, MAX_EVENTS, MAX_EVENTS_EACH, MAX_REPORTING, SidecarEvents,
+};
 pub use fleet::DEFAULT_MAX_STREAMS;
 pub use principal::facts;
-pub use room::DEFAULT_BYTES_IN_FLIGHT;
-pub use session::{
-    ANSWER_TIMEOUT, DEBOUNCE, HEARTBEAT, HELLO_TIMEOUT, MAX_REASON_CHARS, SEND_TIMEOUT, SyncSession,
-};
+pub use room::{DEFAULT_BYTES_IN_FLIGHT, MAX_DELTAS_EACH};
+pub use session::{ANSWER_TIMEOUT, DEBOUNCE, HEARTBEAT, HELLO_TIMEOUT, MAX_REASON_CHARS, SyncSession};
 pub use sync::{NOTES_EVERY, PolicySync, SidecarIdentity, SyncLimits};

@@ -8,50 +8,52 @@ use creto_store::{KeptAgent, KeptState, Store, StoreError};
 use prost::Message as _;
 
 use crate::SidecarIdentity;
+use crate::standing::{Standing, TakenAway};
 
 /// An agent and its chain, as they were when they were read.
 pub(crate) struct Principal {
     pub(crate) facts: AgentFacts,
-    pub(crate) state: AgentState,
+    pub(crate) standing: Standing,
     pub(crate) resources: Vec<SharedResource>,
-    chain: Option<HeldChain>,
+    chain: Option<Minted>,
 }
 
-struct HeldChain {
-    delegation_id: Vec<u8>,
+struct Minted {
     /// Seconds since the Unix epoch.
     ends_s: u64,
     revocation_epoch: u32,
 }
 
-/// What an agent may not do any more that it might do before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TakenAway {
-    pub(crate) state: AgentState,
-    pub(crate) chain: bool,
-}
-
 impl Principal {
-    /// Reads the agent and mints its chain under this revocation epoch.
+    /// Reads the agent and mints its chain under this revocation epoch; says what that takes away from any of `held`.
     pub(crate) async fn read(
         store: &dyn Store,
         delegations: &Delegations,
         sidecar: &SidecarIdentity,
         revocation_epoch: u32,
-    ) -> Result<Self, StoreError> {
+        held: &[&Standing],
+    ) -> Result<(Self, Option<TakenAway>), StoreError> {
         let kept = store.agent(&sidecar.namespace, &sidecar.agent_name).await?;
         let current = delegations.current_chain(&kept, &sidecar.sidecar_id, revocation_epoch).await;
-        let (minted, keys) = match current {
-            Ok(current) => (current.chain, current.keys),
-            Err(IdentityError::Store(error)) => return Err(error),
-            Err(error) => return Err(StoreError::Damaged(error.to_string())),
-        };
+        let current = current.map_err(of_store)?;
+        let (minted, keys) = (current.chain, current.keys);
         let facts = facts(&kept);
         let state = match kept.state {
             KeptState::Active => AgentState::Active,
             KeptState::Suspended => AgentState::Suspended,
             KeptState::Revoked => AgentState::Revoked,
         };
+        let delegation = minted.as_ref().map(|chain| chain.delegation_id.clone());
+        let standing = Standing { state, delegation };
+        let mut taken: Option<TakenAway> = None;
+        for before in held {
+            let stands = match before.other_delegation(&standing) {
+                Some(other) => delegations.stands(&kept, other).await.map_err(of_store)?,
+                None => true,
+            };
+            let lost = before.loses(&standing, stands);
+            taken = taken.into_iter().chain(lost).reduce(TakenAway::and);
+        }
         // When it was last touched is no part of what is enforced.
         let agent = Agent { updated_at_ms: 0, ..agent_message(kept) };
         let mut resources = vec![
@@ -59,17 +61,13 @@ impl Principal {
             SharedResource::new(CHAIN_KEYS, keys.encode_to_vec()),
         ];
         resources.extend(minted.as_ref().map(|chain| SharedResource::new(CHAIN, chain.encode_to_vec())));
-        let chain = minted.map(|chain| HeldChain {
-            delegation_id: chain.delegation_id,
-            ends_s: chain.expires_at_s,
-            revocation_epoch,
-        });
-        Ok(Self { facts, state, resources, chain })
+        let chain = minted.map(|chain| Minted { ends_s: chain.expires_at_s, revocation_epoch });
+        Ok((Self { facts, standing, resources, chain }, taken))
     }
 
     /// Nothing comes after this: a revoked agent does not come back.
     pub(crate) fn is_last(&self) -> bool {
-        self.state == AgentState::Revoked
+        self.standing.state == AgentState::Revoked
     }
 
     /// The chain is of another revocation epoch than this.
@@ -81,19 +79,12 @@ impl Principal {
     pub(crate) fn has_run_out(&self) -> bool {
         self.chain.as_ref().is_some_and(|chain| chain.ends_s <= now_s())
     }
+}
 
-    /// What this takes away from what was before.
-    pub(crate) fn takes_from(&self, before: &Self) -> Option<TakenAway> {
-        let state = (self.state != AgentState::Active && self.state != before.state).then_some(self.state);
-        let chain = match (&before.chain, &self.chain) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            // A newer delegation in its place takes nothing; one that stands in for a revoked one does, for a moment.
-            (Some(old), Some(new)) => {
-                old.delegation_id != new.delegation_id && old.revocation_epoch != new.revocation_epoch
-            }
-        };
-        (state.is_some() || chain).then_some(TakenAway { state: self.state, chain })
+fn of_store(error: IdentityError) -> StoreError {
+    match error {
+        IdentityError::Store(error) => error,
+        error => StoreError::Damaged(error.to_string()),
     }
 }
 

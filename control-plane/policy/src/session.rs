@@ -11,18 +11,19 @@ use creto_bundle::{Content, Notice};
 use creto_identity::{now_ms, random_id};
 use creto_proto::v1::sync_request::Message as Said;
 use creto_proto::v1::sync_response::Message as Answer;
-use creto_proto::v1::{Delta, Heartbeat, Hello, Nack, SyncRequest, SyncResponse};
+use creto_proto::v1::{Heartbeat, Hello, Nack, SyncRequest};
 use creto_store::StoreError;
-use tokio::sync::{mpsc, watch};
+use prost::Message as _;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::{Stream, StreamExt as _};
 
+use crate::answers::{Answers, Outbox, answers};
 use crate::changes::{Change, NamespaceChanges};
-use crate::events::EventRoom;
 use crate::fleet::Seat;
-use crate::principal::{Principal, TakenAway};
-use crate::room::Taken;
+use crate::principal::Principal;
 use crate::snapshot::Snapshot;
+use crate::standing::{Standing, TakenAway};
 use crate::sync::Shared;
 use crate::{SidecarIdentity, SyncEnd};
 
@@ -34,8 +35,6 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer to a delta may take.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a message may wait for a sidecar that does not read.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest reason of a refusal that is kept, in characters.
 pub const MAX_REASON_CHARS: usize = 2_000;
 /// How long to wait before building again after the store failed.
@@ -45,19 +44,24 @@ const ROOM_RETRY: Duration = Duration::from_millis(20);
 /// A sidecar's own epoch counts up to here: beyond, it is no epoch this control plane gave.
 const MAX_EPOCH: u64 = 1 << 62;
 
-/// Where answers go; the receiver is the stream.
-type Answers = mpsc::Sender<Result<SyncResponse, SyncEnd>>;
-
 /// A delta that waits for its answer.
 struct Out {
     nonce: String,
     until: Instant,
-    _room: Taken,
 }
 
 struct Offered {
     epoch: u64,
     content: Content,
+    standing: Standing,
+}
+
+/// Content that the sidecar is to enforce and does not.
+struct Next {
+    content: Content,
+    /// Epoch of the snapshot that it is made of.
+    epoch: u64,
+    standing: Standing,
 }
 
 /// What there is to do, and since when.
@@ -96,17 +100,23 @@ pub struct SyncSession {
     offered: Option<Offered>,
     /// What the sidecar acknowledged last.
     has: Option<Content>,
+    /// What that lets its agent do.
+    held: Standing,
     out: Option<Out>,
     due: Due,
-    /// A notice is out: the next offer goes out even if its content is the same, for it ends the notice.
-    noticed: bool,
-    events: EventRoom,
+    /// What was last taken away ahead of a generation, up to which epoch.
+    noticed: Option<(u64, TakenAway)>,
+    /// A notice was sent since the last offer: the next goes out even if its content is the same, for it ends the notice.
+    renew: bool,
+    outbox: Outbox,
 }
 
 impl SyncSession {
-    pub(crate) fn new(shared: Arc<Shared>, sidecar: SidecarIdentity, seat: Seat) -> Self {
+    /// A session, and what its sidecar is sent.
+    pub(crate) fn new(shared: Arc<Shared>, sidecar: SidecarIdentity, seat: Seat) -> (Self, Answers) {
         let changes = shared.changes.of(&sidecar.namespace);
-        Self {
+        let (outbox, answers) = answers();
+        let session = Self {
             shared,
             sidecar,
             seat,
@@ -115,27 +125,29 @@ impl SyncSession {
             principal: None,
             offered: None,
             has: None,
+            held: Standing::of(&Hello::default()),
             out: None,
             due: Due::default(),
-            noticed: false,
-            events: EventRoom::default(),
-        }
+            noticed: None,
+            renew: false,
+            outbox,
+        };
+        (session, answers)
     }
 
     /// Serves the stream until it ends. The reason goes out as its last item, unless the sidecar ended it.
-    pub async fn run<S, E>(mut self, said: S, answers: Answers)
+    pub async fn run<S, E>(mut self, said: S)
     where
         S: Stream<Item = Result<SyncRequest, E>> + Unpin + Send,
         E: Send,
     {
-        if let Err(end) = self.serve(said, &answers).await {
+        if let Err(end) = self.serve(said).await {
             tracing::debug!(sidecar = self.sidecar.sidecar_id, %end, "push stream ends");
-            // Nobody may be reading any more; the stream ends either way.
-            let _ = timeout(SEND_TIMEOUT, answers.send(Err(end))).await;
+            self.outbox.end(end).await;
         }
     }
 
-    async fn serve<S, E>(&mut self, mut said: S, answers: &Answers) -> Result<(), SyncEnd>
+    async fn serve<S, E>(&mut self, mut said: S) -> Result<(), SyncEnd>
     where
         S: Stream<Item = Result<SyncRequest, E>> + Unpin + Send,
         E: Send,
@@ -151,6 +163,7 @@ impl SyncSession {
             Ok(Some(Ok(_))) => return Err(SyncEnd::Protocol("the first message must be hello")),
             Err(_) => return Err(SyncEnd::Protocol("no hello came in time")),
         };
+        self.held = Standing::of(&self.hello);
         // Without a version that epoch was seen here and is not in force.
         let applied = if self.hello.version.is_empty() { 0 } else { self.hello.epoch };
         self.seat.note(|runs| runs.applied_epoch = applied);
@@ -159,10 +172,8 @@ impl SyncSession {
         heartbeat.tick().await;
         let mut stopping = self.shared.stopping.clone();
         let replaced = Arc::clone(&self.seat.replaced);
-        self.refresh(answers).await?;
-        if self.out.is_none() {
-            self.heartbeat(answers).await?;
-        }
+        self.refresh().await?;
+        self.heartbeat().await?;
         loop {
             let last = self.principal.as_ref().is_some_and(Principal::is_last);
             if last && self.out.is_none() && self.due.nothing() {
@@ -186,14 +197,14 @@ impl SyncSession {
                     self.schedule(seen, now);
                     seen = now;
                 }
-                () = reached(read_at), if read_at.is_some() => self.look_again(answers).await?,
+                () = reached(read_at), if read_at.is_some() => self.look_again().await?,
                 message = said.next() => match message {
                     None | Some(Err(_)) => return Ok(()),
                     Some(Ok(message)) => self.hear(message).await?,
                 },
-                () = reached(build_at), if build_at.is_some() => self.refresh(answers).await?,
+                () = reached(build_at), if build_at.is_some() => self.refresh().await?,
                 () = reached(answer_by), if answer_by.is_some() => return Err(SyncEnd::Unanswered),
-                _ = heartbeat.tick() => self.heartbeat(answers).await?,
+                _ = heartbeat.tick() => self.heartbeat().await?,
             }
         }
     }
@@ -208,12 +219,12 @@ impl SyncSession {
     }
 
     /// Reads the agent again. What it may not do any more goes out at once, past a delta that is under way.
-    async fn look_again(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
+    async fn look_again(&mut self) -> Result<(), SyncEnd> {
         match self.read_principal().await {
             Ok((_, taken)) => {
                 self.due.principal = None;
                 self.due.offer_in(Duration::ZERO);
-                self.notify(taken, answers).await
+                self.notify(taken).await
             }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -227,40 +238,56 @@ impl SyncSession {
     async fn read_principal(&mut self) -> Result<(Arc<Snapshot>, Option<TakenAway>), StoreError> {
         let store = self.shared.store.as_ref();
         let snapshot = self.changes.snapshot(store, &self.sidecar.namespace).await?;
-        let now = Principal::read(store, &self.shared.delegations, &self.sidecar, snapshot.revocation_epoch)
-            .await?;
-        let taken = self.principal.as_ref().and_then(|before| now.takes_from(before));
+        // What is out may come into force at any moment, and may be refused.
+        let out = self.offered.as_ref().filter(|_| self.out.is_some()).map(|offered| &offered.standing);
+        let held: Vec<&Standing> = [&self.held].into_iter().chain(out).collect();
+        let (epoch, delegations) = (snapshot.revocation_epoch, &self.shared.delegations);
+        let (now, taken) = Principal::read(store, delegations, &self.sidecar, epoch, &held).await?;
         self.principal = Some(now);
         Ok((snapshot, taken))
     }
 
-    async fn notify(&mut self, taken: Option<TakenAway>, answers: &Answers) -> Result<(), SyncEnd> {
-        let (Some(taken), Some(offered)) = (taken, &self.offered) else { return Ok(()) };
-        self.noticed = true;
-        let notice = Notice { epoch: offered.epoch, agent_state: taken.state, chain_revoked: taken.chain };
-        let message = notice.message(&self.sidecar.sidecar_id, now_ms());
-        send(answers, Answer::Revocation(self.shared.signer.revocation(&message))).await
+    /// The highest epoch that the sidecar may have in force; 0 if none.
+    fn in_force(&self) -> u64 {
+        self.offered.as_ref().map_or(self.hello.epoch.min(MAX_EPOCH), |offered| offered.epoch)
     }
 
-    /// Builds the sidecar's content and sends what differs, unless the sidecar has it already.
-    async fn refresh(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
-        match self.offer().await {
-            Ok(None) => Ok(()),
-            Ok(Some(delta)) => send(answers, Answer::Delta(delta)).await,
+    async fn notify(&mut self, taken: Option<TakenAway>) -> Result<(), SyncEnd> {
+        let epoch = self.in_force();
+        let Some(taken) = taken.filter(|taken| epoch > 0 && self.noticed != Some((epoch, *taken))) else {
+            return Ok(());
+        };
+        (self.noticed, self.renew) = (Some((epoch, taken)), true);
+        let notice = Notice { epoch, agent_state: taken.state, chain_revoked: taken.chain };
+        let message = notice.message(&self.sidecar.sidecar_id, now_ms());
+        self.outbox.send(Answer::Revocation(self.shared.signer.revocation(&message))).await
+    }
+
+    /// Builds the sidecar's content and sends what differs, unless the sidecar has it already. What is taken away goes
+    /// first.
+    async fn refresh(&mut self) -> Result<(), SyncEnd> {
+        let next = match self.next().await {
+            Ok(Some((next, taken))) => {
+                self.notify(taken).await?;
+                next
+            }
+            Ok(None) => return Ok(()),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(sidecar = self.sidecar.sidecar_id, error, "a generation could not be built");
                 self.due.offer = Some(Instant::now() + RETRY);
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.offer(next).await
     }
 
-    async fn offer(&mut self) -> Result<Option<Delta>, StoreError> {
+    async fn next(&mut self) -> Result<Option<(Next, Option<TakenAway>)>, StoreError> {
         let store = self.shared.store.as_ref();
         let mut snapshot = self.changes.snapshot(store, &self.sidecar.namespace).await?;
+        let mut taken = None;
         if self.principal.is_none() {
-            snapshot = self.read_principal().await?.0;
+            (snapshot, taken) = self.read_principal().await?;
         }
         let Some(principal) = &self.principal else { return Ok(None) };
         if principal.is_outdated(snapshot.revocation_epoch) {
@@ -271,41 +298,49 @@ impl SyncSession {
         let mut resources = snapshot.policies_for(&principal.facts);
         resources.extend(principal.resources.iter().cloned());
         let content = Content::new(resources, snapshot.revocation_epoch);
+        let standing = principal.standing.clone();
         self.due.offer = None;
         let offered = self.offered.as_ref();
-        if !self.noticed && offered.is_some_and(|offered| offered.content.version() == content.version()) {
+        if !self.renew && offered.is_some_and(|offered| offered.content.version() == content.version()) {
             return Ok(None);
         }
         if offered.is_none() && self.hello.epoch > 0 && self.hello.version == content.version() {
             let epoch = self.hello.epoch;
             self.seat.note(|runs| (runs.offered_epoch, runs.applied_epoch) = (epoch, epoch));
-            self.has = Some(content.clone());
-            self.offered = Some(Offered { epoch, content });
+            (self.has, self.held) = (Some(content.clone()), standing.clone());
+            self.offered = Some(Offered { epoch, content, standing });
             self.hello = Hello::default();
             return Ok(None);
         }
-        // Higher than what the sidecar has seen, also when a backup was restored here.
-        let seen = self.offered.as_ref().map_or(self.hello.epoch.min(MAX_EPOCH), |offered| offered.epoch);
-        let epoch = snapshot.epoch.max(seen + 1);
+        Ok(Some((Next { content, epoch: snapshot.epoch, standing }, taken)))
+    }
+
+    async fn offer(&mut self, next: Next) -> Result<(), SyncEnd> {
+        let Next { content, epoch, standing } = next;
         let missing = match &self.has {
             Some(has) => content.since(has),
             None => content.missing(&Content::known(&self.hello.resources)),
         };
-        let nonce = random_id().map_err(|error| StoreError::Damaged(error.to_string()))?;
+        // Higher than what the sidecar has seen, also when a backup was restored here.
+        let epoch = epoch.max(self.in_force() + 1);
         let manifest = content.manifest(&self.sidecar.sidecar_id, epoch, now_ms());
-        let delta = self.shared.signer.delta(nonce.clone(), &manifest, missing);
-        let Some(room) = self.shared.room.take(&delta) else {
+        let bytes = manifest.encoded_len() + missing.iter().map(prost::Message::encoded_len).sum::<usize>();
+        // Taken before anything is signed: who waits for room costs no signature.
+        let Some(room) = self.shared.room.take(&self.sidecar, bytes) else {
             self.due.offer_in(ROOM_RETRY);
-            return Ok(None);
+            return Ok(());
         };
-        self.noticed = false;
-        self.out = Some(Out { nonce, until: Instant::now() + ANSWER_TIMEOUT, _room: room });
+        self.outbox.hold(room);
+        let nonce = random_id().map_err(|error| SyncEnd::Store(StoreError::Damaged(error.to_string())))?;
+        let delta = self.shared.signer.delta(nonce.clone(), &manifest, missing);
+        self.renew = false;
+        self.out = Some(Out { nonce, until: Instant::now() + ANSWER_TIMEOUT });
         self.seat.note(|runs| {
             runs.offered_epoch = epoch;
             runs.rejection.clear();
         });
-        self.offered = Some(Offered { epoch, content });
-        Ok(Some(delta))
+        self.offered = Some(Offered { epoch, content, standing });
+        self.outbox.send(Answer::Delta(delta)).await
     }
 
     async fn hear(&mut self, message: SyncRequest) -> Result<(), SyncEnd> {
@@ -313,8 +348,7 @@ impl SyncSession {
             Some(Said::Ack(ack)) => self.acknowledged(&ack.nonce),
             Some(Said::Nack(nack)) => self.refused(&nack),
             Some(Said::Report(report)) => {
-                let kept = self.shared.events.keep(&self.sidecar, &report, &mut self.events).await;
-                kept.map_err(SyncEnd::Store)?;
+                self.shared.events.keep(&self.sidecar, &report).await.map_err(SyncEnd::Store)?;
             }
             Some(Said::Hello(_)) => return Err(SyncEnd::Protocol("hello comes once, as the first message")),
             // A kind of message this version does not know.
@@ -328,10 +362,11 @@ impl SyncSession {
         if self.out.take_if(|out| out.nonce == nonce).is_none() {
             return;
         }
+        self.outbox.answered();
         if let Some(offered) = &self.offered {
             let epoch = offered.epoch;
             self.seat.note(|runs| runs.applied_epoch = epoch);
-            self.has = Some(offered.content.clone());
+            (self.has, self.held) = (Some(offered.content.clone()), offered.standing.clone());
             self.hello = Hello::default();
         }
     }
@@ -340,6 +375,7 @@ impl SyncSession {
         if self.out.take_if(|out| out.nonce == nack.nonce).is_none() {
             return;
         }
+        self.outbox.answered();
         let reason = reason_of(nack);
         tracing::warn!(
             sidecar = self.sidecar.sidecar_id,
@@ -350,16 +386,17 @@ impl SyncSession {
         self.seat.note(|runs| runs.rejection = reason);
     }
 
-    async fn heartbeat(&mut self, answers: &Answers) -> Result<(), SyncEnd> {
+    async fn heartbeat(&mut self) -> Result<(), SyncEnd> {
         if self.principal.as_ref().is_some_and(Principal::has_run_out) {
             self.due.principal_now();
         }
-        match &self.offered {
-            Some(offered) if self.out.is_none() && self.due.nothing() && !self.noticed => {
-                send(answers, Answer::Heartbeat(Heartbeat { epoch: offered.epoch })).await
-            }
-            _ => Ok(()),
+        // A delta that is out says that the stream is alive, and stands in the way.
+        if self.out.is_some() {
+            return Ok(());
         }
+        let current = self.offered.as_ref().filter(|_| self.due.nothing() && !self.renew);
+        let epoch = current.map_or(0, |offered| offered.epoch);
+        self.outbox.send(Answer::Heartbeat(Heartbeat { epoch })).await
     }
 }
 
@@ -373,13 +410,6 @@ fn reason_of(nack: &Nack) -> String {
         }
     }
     reason.chars().take(MAX_REASON_CHARS).collect()
-}
-
-async fn send(answers: &Answers, message: Answer) -> Result<(), SyncEnd> {
-    match timeout(SEND_TIMEOUT, answers.send(Ok(SyncResponse { message: Some(message) }))).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(SyncEnd::NotReading),
-    }
 }
 
 async fn reached(at: Option<Instant>) {

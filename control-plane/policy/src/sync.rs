@@ -14,13 +14,13 @@ use crate::admission::{Admission, DEFAULT_STREAM_RATE};
 use crate::fleet::{DEFAULT_MAX_STREAMS, Fleet};
 use crate::room::{DEFAULT_BYTES_IN_FLIGHT, DeltaRoom};
 use crate::session::stopped;
-use crate::{Changes, SidecarEvents, SyncEnd, SyncSession};
+use crate::{Answers, Changes, SidecarEvents, SyncEnd, SyncSession};
 
 /// How often what sidecars run is written to the store; lists show it at once.
 pub const NOTES_EVERY: Duration = Duration::from_secs(2);
 
 /// Which sidecar a stream is for, as its certificate says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SidecarIdentity {
     /// Its namespace.
     pub namespace: String,
@@ -94,12 +94,12 @@ impl PolicySync {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Opens a sidecar's stream.
+    /// Opens a sidecar's stream: what serves it, and what it is sent.
     ///
     /// # Errors
     /// [`SyncEnd::TooFast`] or [`SyncEnd::TooMany`].
-    pub fn open(&self, sidecar: SidecarIdentity) -> Result<SyncSession, SyncEnd> {
-        self.shared.admission.admit().map_err(SyncEnd::TooFast)?;
+    pub fn open(&self, sidecar: SidecarIdentity) -> Result<(SyncSession, Answers), SyncEnd> {
+        self.shared.admission.admit(&sidecar).map_err(SyncEnd::TooFast)?;
         let seat = self.shared.fleet.open(&sidecar)?;
         Ok(SyncSession::new(Arc::clone(&self.shared), sidecar, seat))
     }

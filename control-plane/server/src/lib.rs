@@ -12,6 +12,7 @@ mod confine;
 mod credential_names;
 mod data_folder;
 mod doors;
+mod finish;
 mod guard;
 mod options;
 mod plane;

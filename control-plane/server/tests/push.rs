@@ -455,6 +455,86 @@ async fn a_revoked_link_is_told_ahead_to_those_whose_chain_stood_on_it_and_to_no
 }
 
 #[tokio::test]
+async fn a_sidecar_that_comes_back_is_told_first_what_its_agent_may_not_do_any_more() {
+    let (_plane, admin, sidecar) = ready().await;
+    let ended = submit(&admin, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    let mut push = sidecar.sync(0, "").await;
+    push.applied().await;
+    let generation = push.generation.take().unwrap();
+    drop(push);
+    // What takes nothing away comes without a notice: the same delegation, another policy.
+    apply(&admin, "a", POLICY).await;
+    let mut push = sidecar.sync_with(generation.clone()).await;
+    assert!(matches!(push.next().await, Ok(Some(Answer::Delta(_)))));
+    drop(push);
+
+    let revoke = RevokeDelegationRequest { namespace: "a".into(), delegation_id: ended };
+    admin.delegations().revoke_delegation(revoke).await.unwrap();
+    submit(&admin, "a", vec![link("a", &key(1), &key(2), &["post:*"], 600)]).await;
+    let mut push = sidecar.sync_with(generation.clone()).await;
+    let notice = push.notice().await;
+    assert_eq!((notice.agent_state, notice.chain_revoked), (AgentState::Active, true));
+    assert_eq!(notice.epoch, generation.epoch());
+    let after = push.applied().await;
+    assert!(after.epoch > notice.epoch && chain_holds(&sidecar, &after), "{after:?}");
+    let generation = push.generation.take().unwrap();
+    drop(push);
+
+    let suspend = SuspendAgentRequest { namespace: "a".into(), name: "one".into() };
+    admin.agents().suspend_agent(suspend).await.unwrap();
+    let mut push = sidecar.sync_with(generation).await;
+    let notice = push.notice().await;
+    assert_eq!((notice.agent_state, notice.chain_revoked), (AgentState::Suspended, true));
+    assert_eq!(state(&push.applied().await), AgentState::Suspended);
+}
+
+#[tokio::test]
+async fn a_revoked_delegation_is_told_whether_it_is_in_force_or_on_its_way() {
+    for (in_force_ends, answered) in [(true, false), (true, true), (false, false)] {
+        let (_plane, admin, sidecar) = ready().await;
+        let delegated =
+            async |action: &str| submit(&admin, "a", vec![link("a", &key(1), &key(2), &[action], 600)]).await;
+        let in_force = delegated("get:*").await;
+        let mut push = sidecar.sync(0, "").await;
+        push.applied().await;
+        let sent = delegated("post:*").await;
+        // A newer chain is sent: refused by the sidecar, or never answered.
+        match answered {
+            true => push.refuse("no").await,
+            false => drop(push.pushed().await),
+        }
+        if answered {
+            eventually(&admin, |status| !status.rejection.is_empty()).await;
+        }
+        let delegation_id = if in_force_ends { in_force } else { sent };
+        let revoke = RevokeDelegationRequest { namespace: "a".into(), delegation_id };
+        admin.delegations().revoke_delegation(revoke).await.unwrap();
+        let notice = push.notice().await;
+        assert_eq!((notice.agent_state, notice.chain_revoked), (AgentState::Active, true));
+    }
+}
+
+#[tokio::test]
+async fn a_sidecar_that_opens_streams_over_and_over_is_sent_away_and_others_are_not() {
+    let (plane, admin, one) = ready().await;
+    create_agent(&admin, "a", "two", &key(3), false).await;
+    let two = sidecar(&plane.endpoint(), &admin, "a", "two").await;
+    let open = async |sidecar: &Sidecar| {
+        let (say, said) = tokio::sync::mpsc::channel(1);
+        let opened =
+            sidecar.client.policy_sync().sync(tokio_stream::wrappers::ReceiverStream::new(said)).await;
+        drop(say);
+        opened.map(drop)
+    };
+    let mut refused = 0;
+    for _ in 0..50 {
+        refused += u32::from(open(&one).await.is_err_and(|status| status.code() == Code::ResourceExhausted));
+    }
+    assert!(refused >= 40, "{refused} of 50");
+    open(&two).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_sidecars_report_is_kept_for_auditors() {
     let (_plane, admin, sidecar) = ready().await;
     let mut push = sidecar.sync(0, "").await;

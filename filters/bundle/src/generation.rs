@@ -1,6 +1,7 @@
 //! Generations as sidecars have them: a verified manifest and every body that it names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 use creto_proto::v1::{Delta, Manifest, Resource, ResourceVersion, StoredGeneration};
@@ -22,10 +23,17 @@ pub struct Floor<'f> {
 }
 
 /// A body with the digest it was checked against.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Kept {
     digest: Digest,
     body: Bytes,
+}
+
+/// Without the body: it may hold the keys of chains.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.body.len())
+    }
 }
 
 /// A generation that was verified.

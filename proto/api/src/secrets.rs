@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroize as _;
 
-use crate::v1::{ChainKey, FetchSecretResponse, PutSecretRequest};
+use crate::v1::{ChainKey, FetchSecretResponse, PutSecretRequest, Resource};
 
 impl fmt::Debug for PutSecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,6 +39,13 @@ impl fmt::Debug for ChainKey {
     }
 }
 
+/// The body may be that of `ChainKeys`.
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Drop for ChainKey {
     fn drop(&mut self) {
         self.key.zeroize();
@@ -54,7 +61,8 @@ mod tests {
         let value = b"s3cret-value".to_vec();
         let put = PutSecretRequest { namespace: "a".into(), name: "key".into(), value: value.clone() };
         let fetched = FetchSecretResponse { value: value.clone(), version: 3 };
-        for shown in [format!("{put:?} {fetched:?}"), format!("{put:#?} {fetched:#?}")] {
+        let sent = Resource { name: "chain-keys".into(), body: value.clone().into() };
+        for shown in [format!("{put:?} {fetched:?} {sent:?}"), format!("{put:#?} {fetched:#?} {sent:#?}")] {
             assert!(shown.contains("key") && shown.contains('3'), "{shown}");
             // Neither as text nor as a list of numbers.
             assert!(!shown.contains("s3cret") && !shown.contains("115"), "{shown}");

@@ -10,6 +10,7 @@ use creto_proto::v1::{
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::confine::confined;
+use crate::finish::finished;
 use crate::status::of_identity;
 
 /// Serves agents; what changes one is pushed at once.
@@ -19,12 +20,21 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    async fn set(&self, namespace: &str, name: &str, state: AgentState) -> Result<Response<Agent>, Status> {
-        let (agent, concerns_others) =
-            self.registry.set_state(namespace, name, state).await.map_err(of_identity)?;
-        self.changes.note_agents(namespace, &[name], concerns_others);
-        tracing::info!(namespace, agent = name, state = state.as_str_name(), "agent changed");
-        Ok(Response::new(agent))
+    async fn set(
+        &self,
+        namespace: String,
+        name: String,
+        state: AgentState,
+    ) -> Result<Response<Agent>, Status> {
+        let (registry, changes) = (self.registry.clone(), self.changes.clone());
+        finished(async move {
+            let set = registry.set_state(&namespace, &name, state).await;
+            let (agent, concerns_others) = set.map_err(of_identity)?;
+            changes.note_agents(&namespace, &[&name], concerns_others);
+            tracing::info!(namespace, agent = name, state = state.as_str_name(), "agent changed");
+            Ok(Response::new(agent))
+        })
+        .await
     }
 }
 
@@ -53,23 +63,27 @@ impl AgentRegistry for Agents {
         request: Request<RotateAgentKeyRequest>,
     ) -> Result<Response<Agent>, Status> {
         let (_, message) = confined(request)?;
-        let agent = self.registry.rotate(&message).await.map_err(of_identity)?;
-        self.changes.note_principals(&message.namespace);
-        Ok(Response::new(agent))
+        let (registry, changes) = (self.registry.clone(), self.changes.clone());
+        finished(async move {
+            let agent = registry.rotate(&message).await.map_err(of_identity)?;
+            changes.note_principals(&message.namespace);
+            Ok(Response::new(agent))
+        })
+        .await
     }
 
     async fn suspend_agent(&self, request: Request<SuspendAgentRequest>) -> Result<Response<Agent>, Status> {
         let (_, message) = confined(request)?;
-        self.set(&message.namespace, &message.name, AgentState::Suspended).await
+        self.set(message.namespace, message.name, AgentState::Suspended).await
     }
 
     async fn resume_agent(&self, request: Request<ResumeAgentRequest>) -> Result<Response<Agent>, Status> {
         let (_, message) = confined(request)?;
-        self.set(&message.namespace, &message.name, AgentState::Active).await
+        self.set(message.namespace, message.name, AgentState::Active).await
     }
 
     async fn revoke_agent(&self, request: Request<RevokeAgentRequest>) -> Result<Response<Agent>, Status> {
         let (_, message) = confined(request)?;
-        self.set(&message.namespace, &message.name, AgentState::Revoked).await
+        self.set(message.namespace, message.name, AgentState::Revoked).await
     }
 }

@@ -10,6 +10,7 @@ use creto_proto::v1::{
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::confine::{confined, own};
+use crate::finish::finished;
 use crate::status::of_identity;
 
 /// Serves delegations; what changes one is pushed at once.
@@ -25,11 +26,15 @@ impl DelegationAuthority for DelegationDesk {
         request: Request<SubmitDelegationRequest>,
     ) -> Result<Response<Delegation>, Status> {
         let (_, message) = confined(request)?;
-        let namespace = message.namespace.clone();
-        let (delegation, holder) = self.delegations.submit(message).await.map_err(of_identity)?;
-        // Nobody else's chain stands on it before it is delegated on, and that is another change.
-        self.changes.note_agents(&namespace, &[&holder], false);
-        Ok(Response::new(delegation))
+        let (delegations, changes) = (self.delegations.clone(), self.changes.clone());
+        finished(async move {
+            let namespace = message.namespace.clone();
+            let (delegation, holder) = delegations.submit(message).await.map_err(of_identity)?;
+            // Nobody else's chain stands on it before it is delegated on, and that is another change.
+            changes.note_agents(&namespace, &[&holder], false);
+            Ok(Response::new(delegation))
+        })
+        .await
     }
 
     async fn list_delegations(
@@ -45,12 +50,16 @@ impl DelegationAuthority for DelegationDesk {
         request: Request<RevokeDelegationRequest>,
     ) -> Result<Response<Delegation>, Status> {
         let (_, message) = confined(request)?;
-        let ended = self.delegations.revoke(&message.namespace, &message.delegation_id).await;
-        let (delegation, holders) = ended.map_err(of_identity)?;
-        // Chains that are kept nowhere may stand on it too: of anybody.
-        let holders: Vec<&str> = holders.iter().map(String::as_str).collect();
-        self.changes.note_agents(&message.namespace, &holders, true);
-        Ok(Response::new(delegation))
+        let (delegations, changes) = (self.delegations.clone(), self.changes.clone());
+        finished(async move {
+            let ended = delegations.revoke(&message.namespace, &message.delegation_id).await;
+            let (delegation, holders) = ended.map_err(of_identity)?;
+            // Chains that are kept nowhere may stand on it too: of anybody.
+            let holders: Vec<&str> = holders.iter().map(String::as_str).collect();
+            changes.note_agents(&message.namespace, &holders, true);
+            Ok(Response::new(delegation))
+        })
+        .await
     }
 
     async fn rotate_chain_keys(
@@ -58,16 +67,15 @@ impl DelegationAuthority for DelegationDesk {
         request: Request<RotateChainKeysRequest>,
     ) -> Result<Response<RotateChainKeysResponse>, Status> {
         let (_, message) = confined(request)?;
-        let rotated = self.delegations.rotate_keys(&message.namespace, message.void_earlier).await;
-        let key_id = rotated.map_err(of_identity)?;
-        self.changes.note_principals(&message.namespace);
-        tracing::info!(
-            namespace = message.namespace,
-            key_id,
-            voided = message.void_earlier,
-            "chain keys rotated"
-        );
-        Ok(Response::new(RotateChainKeysResponse { key_id }))
+        let (delegations, changes) = (self.delegations.clone(), self.changes.clone());
+        finished(async move {
+            let RotateChainKeysRequest { namespace, void_earlier } = message;
+            let key_id = delegations.rotate_keys(&namespace, void_earlier).await.map_err(of_identity)?;
+            changes.note_principals(&namespace);
+            tracing::info!(namespace, key_id, voided = void_earlier, "chain keys rotated");
+            Ok(Response::new(RotateChainKeysResponse { key_id }))
+        })
+        .await
     }
 
     async fn mint_chain(&self, request: Request<MintChainRequest>) -> Result<Response<MintedChain>, Status> {

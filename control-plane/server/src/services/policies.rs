@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::confine::confined;
 use crate::credential_names::CredentialNames;
+use crate::finish::finished;
 use crate::status::{of_identity, of_policy};
 
 /// Serves policy documents; what changes one is pushed.
@@ -23,16 +24,26 @@ pub(crate) struct Policies {
     pub(crate) names: Arc<CredentialNames>,
 }
 
+impl Policies {
+    fn parts(&self) -> (PolicyDocuments, Arc<CredentialNames>, Changes) {
+        (self.documents.clone(), Arc::clone(&self.names), self.changes.clone())
+    }
+}
+
 #[async_trait]
 impl PolicyStore for Policies {
     async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Result<Response<Policy>, Status> {
         let (_, message) = confined(request)?;
-        let policy = self.documents.apply(message).await.map_err(of_policy)?;
-        self.names.note(&policy.namespace);
-        self.changes.note_documents(&policy.namespace);
-        let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
-        tracing::info!(namespace, policy = name, revision, "policy applied");
-        Ok(Response::new(policy))
+        let (documents, names, changes) = self.parts();
+        finished(async move {
+            let policy = documents.apply(message).await.map_err(of_policy)?;
+            names.note(&policy.namespace);
+            changes.note_documents(&policy.namespace);
+            let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
+            tracing::info!(namespace, policy = name, revision, "policy applied");
+            Ok(Response::new(policy))
+        })
+        .await
     }
 
     async fn get_policy(&self, request: Request<GetPolicyRequest>) -> Result<Response<Policy>, Status> {
@@ -53,10 +64,14 @@ impl PolicyStore for Policies {
         request: Request<DeletePolicyRequest>,
     ) -> Result<Response<DeletePolicyResponse>, Status> {
         let (_, message) = confined(request)?;
-        self.documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
-        self.names.note(&message.namespace);
-        self.changes.note_documents(&message.namespace);
-        Ok(Response::new(DeletePolicyResponse {}))
+        let (documents, names, changes) = self.parts();
+        finished(async move {
+            documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
+            names.note(&message.namespace);
+            changes.note_documents(&message.namespace);
+            Ok(Response::new(DeletePolicyResponse {}))
+        })
+        .await
     }
 
     async fn list_sidecars(

@@ -5,16 +5,11 @@ use std::pin::Pin;
 use creto_policy_store::PolicySync;
 use creto_proto::v1::policy_sync_server::PolicySync as PolicySyncService;
 use creto_proto::v1::{SyncRequest, SyncResponse};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::confine::own;
 use crate::status::of_sync;
-
-/// Messages that wait for a sidecar to read them.
-const WAITING: usize = 2;
 
 /// Serves push streams.
 pub(crate) struct Syncing {
@@ -30,9 +25,8 @@ impl PolicySyncService for Syncing {
         request: Request<Streaming<SyncRequest>>,
     ) -> Result<Response<Self::SyncStream>, Status> {
         let (sidecar, said) = own(request)?;
-        let session = self.sync.open(sidecar).map_err(of_sync)?;
-        let (answers, answered) = mpsc::channel(WAITING);
-        tokio::spawn(session.run(said, answers));
-        Ok(Response::new(Box::pin(ReceiverStream::new(answered).map(|item| item.map_err(of_sync)))))
+        let (session, answers) = self.sync.open(sidecar).map_err(of_sync)?;
+        tokio::spawn(session.run(said));
+        Ok(Response::new(Box::pin(answers.map(|item| item.map_err(of_sync)))))
     }
 }

@@ -1,6 +1,6 @@
 //! Sidecars in SQLite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -116,9 +116,12 @@ impl SidecarStore for SqliteStore {
                 .bind(&event.detail)
                 .execute(&mut *transaction)
                 .await?;
+        }
+        let of: BTreeSet<_> = events.iter().map(|event| (&event.namespace, &event.sidecar_id)).collect();
+        for (namespace, sidecar_id) in of {
             sqlx::query(DROP_OLD_EVENTS)
-                .bind(&event.namespace)
-                .bind(&event.sidecar_id)
+                .bind(namespace)
+                .bind(sidecar_id)
                 .bind(max_each)
                 .execute(&mut *transaction)
                 .await?;

@@ -32,8 +32,9 @@ pub(crate) struct Vector {
     pub(crate) now_s: u64,
     pub(crate) min_epoch: u32,
     pub(crate) chain: String,
-    /// The same in base64url without padding.
-    pub(crate) header: String,
+    /// The same in base64url without padding, as a header carries it; of chains that hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) header: Option<String>,
     #[serde(flatten)]
     pub(crate) expected: Expected,
 }

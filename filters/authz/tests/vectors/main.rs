@@ -10,6 +10,7 @@ mod generator;
 
 use std::{collections::BTreeSet, path::PathBuf, process::Command};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use creto_authz::{AgentId, ChainError, ChainKey, ChainVerifier, CompactChain, MasterKey, VerdictCache};
 
 use document::{Document, Expected, Holds};
@@ -74,7 +75,8 @@ fn every_published_vector_is_judged_as_it_says() {
             assert_eq!(got, vector.expected, "{}", vector.name);
         }
         // The header value carries the same bytes, or none at all.
-        match CompactChain::from_header(&vector.header) {
+        let header = vector.header.clone().unwrap_or_else(|| URL_SAFE_NO_PAD.encode(&chain));
+        match CompactChain::from_header(&header) {
             Ok(read) => assert_eq!(read.as_bytes(), chain, "{}", vector.name),
             Err(error) => {
                 assert_eq!(vector.expected, Expected::Error(code(error).to_owned()), "{}", vector.name);
