@@ -79,6 +79,18 @@ impl Enforcement {
         self.scopes.clear();
     }
 
+    /// Whether what `before` gave is taken away by this: then no failure may bring that one back. Policy that was made
+    /// stricter does not count; what falls back goes by its rules for reading only.
+    pub(crate) fn takes_away_from(&self, before: Option<&Self>) -> bool {
+        let Some(chain) = self.chain.as_ref().filter(|_| self.standing == AgentStanding::Active) else {
+            return true;
+        };
+        before.is_some_and(|before| {
+            let other = before.chain.as_ref().is_some_and(|had| had.delegation_id != chain.delegation_id);
+            other || self.revocation_epoch > before.revocation_epoch
+        })
+    }
+
     /// The credential that is bound to where a call goes.
     pub(crate) fn credential_for(&self, call: &Call<'_>) -> Option<&Arc<Credential>> {
         if self.credentials.is_empty() {

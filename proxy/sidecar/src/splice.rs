@@ -1,31 +1,44 @@
-//! Bytes both ways until one side ends or both are silent.
+//! Bytes both ways until one side ends, both are silent, or what let them through is taken away.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use creto_call::RefusalCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::path::observe::{PAUSE, Reading};
 use crate::path::record::{CallRecord, Outcome};
+use crate::path::tenure::Tenure;
 
 /// Buffer of each direction, bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// Copies until both directions have ended, one breaks, or nothing moves for `idle`. What comes back is shown to
-/// `reading`.
-pub(crate) async fn both_ways<A, U>(
+/// For how long bytes may flow.
+pub(crate) struct Lasts<'l, L> {
+    /// They end when nothing moves for so long,
+    pub(crate) idle: Duration,
+    /// when what let them through is taken away,
+    pub(crate) tenure: &'l Tenure,
+    /// or when this, asked as often as the tenure is, says so.
+    pub(crate) look: L,
+}
+
+/// Copies until both directions have ended, one breaks, or it has lasted. What comes back is shown to `reading`.
+pub(crate) async fn both_ways<A, U, L>(
     agent: A,
     upstream: U,
     record: &CallRecord,
-    idle: Duration,
+    lasts: Lasts<'_, L>,
     mut reading: Option<Box<Reading>>,
 ) -> Outcome
 where
     A: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
+    L: FnMut() -> Result<(), RefusalCode>,
 {
+    let Lasts { idle, tenure, look } = lasts;
     let (mut from_agent, mut to_agent) = tokio::io::split(agent);
     let (mut from_upstream, mut to_upstream) = tokio::io::split(upstream);
     let moved = AtomicU64::new(0);
@@ -53,6 +66,10 @@ where
             Err(outcome) => outcome,
         },
         () = watch => Outcome::UpstreamFailed,
+        code = tenure.over(look) => {
+            record.taken_away(code);
+            Outcome::Refused
+        }
     };
     if let Some(reading) = reading {
         // Whatever is held back at the end of a broken stream is not wanted any more.

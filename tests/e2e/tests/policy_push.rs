@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use creto_authz::{Link, SignedLink};
 use creto_proto::v1::{
-    ListSidecarEventsRequest, Outcome, RevokeDelegationRequest, SidecarEventKind, SuspendAgentRequest,
-    Verdict,
+    ListSidecarEventsRequest, Outcome, RevokeDelegationRequest, RotateChainKeysRequest, SidecarEventKind,
+    SuspendAgentRequest, Verdict,
 };
 use creto_test_support::{
     Agent, NAMESPACE, Plane, Sidecar, Trip, Upstream, Way, client_tls, eventually, within,
@@ -465,6 +465,33 @@ async fn a_delegator_revoked_in_the_middle_of_a_chain_ends_it() {
     sidecar.restart().await;
     let (status, code) = scene.ask(&sidecar, "/echo/1").await;
     assert!(status == 403 && ["delegation_revoked", "no_delegation"].contains(&code.as_str()), "{code}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_chains_rotate_without_a_refused_call_also_while_the_sidecar_is_away() {
+    let scene = Scene::set().await;
+    scene.plane.delegate(&scene.agent, &["*:*"]).await;
+    let sidecar = scene.sidecar().await;
+    let rotate = async |plane: &Plane, void_earlier| {
+        let request = RotateChainKeysRequest { namespace: NAMESPACE.to_owned(), void_earlier };
+        plane.operator().delegations().rotate_chain_keys(request).await.unwrap().into_inner().key_id
+    };
+    for (wanted, void_earlier) in [(2, false), (3, true)] {
+        assert_eq!(rotate(&scene.plane, void_earlier).await, wanted);
+        scene.acknowledged().await;
+        for _ in 0..20 {
+            assert_eq!(scene.ask(&sidecar, "/echo/1").await, through(), "key {wanted}");
+        }
+    }
+    // Away for two rotations: neither the key of its chain nor the one before is accepted any more.
+    sidecar.kill9();
+    assert_eq!((rotate(&scene.plane, false).await, rotate(&scene.plane, true).await), (4, 5));
+    sidecar.restart().await;
+    scene.at_once(&sidecar, "/echo/1", (200, "")).await;
+    scene.acknowledged().await;
+    scene.plane.kill9();
+    sidecar.restart().await;
+    assert_eq!(scene.ask(&sidecar, "/echo/1").await, through(), "the keys are on its disk");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -145,6 +145,12 @@ async fn what_is_tampered_with_replayed_rolled_back_or_foreign_is_refused_and_to
         let event = scene.plane.event(SidecarEventKind::GenerationRefused, words).await;
         assert_eq!(event.epoch, 5);
         scene.assert_the_first_policy_stays(&nonce).await;
+        if nonce == "missing" {
+            // What the sidecar lacks, the control plane knows by its next hello only.
+            let hello = scene.plane.hello(2).await;
+            assert_eq!((hello.epoch, hello.version.as_str()), (5, current.version()));
+            assert_eq!(hello.resources.len(), current.resources().len());
+        }
     }
     // Nothing of them is remembered: the honest one is taken.
     scene.plane.push("honest", 6, &evil, Some(&current)).await;
@@ -284,6 +290,13 @@ async fn a_revoked_chain_is_dropped_and_forged_or_old_notices_are_refused() {
     scene.plane.revoke(&Detached::signer(), notice(2)).await;
     scene.plane.event(SidecarEventKind::Revoked, "delegation revoked").await;
     assert_eq!(scene.ask("/one/a").await, refused("delegation_revoked"));
+    scene.plane.refuse_streams(None);
+    let hello = scene.plane.hello(2).await;
+    assert_eq!(
+        (hello.epoch, hello.version.as_str()),
+        (2, ""),
+        "it does not claim to enforce what the notice changed"
+    );
     assert!(scene.upstream.requests().iter().all(|request| request.path.starts_with("/one/")));
 }
 

@@ -11,10 +11,11 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::capture::first_bytes::{self, Begins};
 use crate::capture::{Connection, Entrance, serve};
+use crate::enforcement::AgentStanding;
 use crate::http::refuse::Voice;
 use crate::path::judge::{self, Case, Judged};
 use crate::path::record::Outcome;
-use crate::splice;
+use crate::splice::{self, Lasts};
 use crate::upstream::{Guard, Origin};
 
 /// What the tunnel was opened for.
@@ -89,9 +90,11 @@ async fn tls(connection: Arc<Connection>, stream: L4Stream, opened: Opened, hell
     let origin = Arc::new(Origin { scheme: Scheme::Https, host, port: opened.port });
     let destination = {
         let enforcement = connection.sidecar.enforced.load();
+        // An agent that calls nothing has nothing contacted for it either.
+        let calls = enforcement.standing == AgentStanding::Active && enforcement.chain.is_some();
         enforcement.policy.as_ref().map(|policy| {
             let destination = policy.destination(origin.host.as_str(), origin.port);
-            (destination.pass.is_some(), destination.may_allow || destination.observes)
+            (destination.pass.is_some(), calls && (destination.may_allow || destination.observes))
         })
     };
     let (pass, may_allow) = destination.unwrap_or((false, false));
@@ -141,20 +144,21 @@ async fn mirrored(
     if upstream { Protocol::Http2 } else { Protocol::Http1 }
 }
 
-/// A tunnel that is not opened: decided once, on its server name.
+/// A tunnel that is not opened: decided on its server name.
 async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture, origin: Arc<Origin>) {
     let sidecar = &connection.sidecar;
+    let call = Call {
+        capture,
+        kind: Kind::Opaque,
+        scheme: Scheme::Https,
+        method: "CONNECT",
+        host: origin.host.as_str(),
+        port: origin.port,
+        path: "",
+        details: Details::default(),
+    };
+    let mut judged_by = sidecar.enforced.load().epoch;
     let judged = {
-        let call = Call {
-            capture,
-            kind: Kind::Opaque,
-            scheme: Scheme::Https,
-            method: "CONNECT",
-            host: origin.host.as_str(),
-            port: origin.port,
-            path: "",
-            details: Details::default(),
-        };
         let case = Case {
             headers: &HeaderMap::new(),
             call: &call,
@@ -167,8 +171,8 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
     };
     // What cannot be recorded is closed; the recorder has said why.
     let Ok(Judged { record, verdict }) = judged else { return };
-    let guard = match verdict {
-        Ok(guard) => guard,
+    let leave = match verdict {
+        Ok(leave) => leave,
         Err(refused) => {
             // Undecrypted, there is no way to say why but to close; the record says it.
             record.status(refused.code.status());
@@ -176,10 +180,20 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             return;
         }
     };
-    let outcome = match sidecar.upstreams.tunnel(&origin, &guard).await {
+    let outcome = match sidecar.upstreams.tunnel(&origin, &leave.guard).await {
         Ok((upstream, address)) => {
             record.upstream(address);
-            splice::both_ways(stream, upstream, &record, sidecar.timeouts.idle, None).await
+            // Nothing in it is ever judged by itself, so it is judged again by each policy that comes.
+            let look = || {
+                let enforcement = sidecar.enforced.load();
+                if enforcement.epoch == judged_by {
+                    return Ok(());
+                }
+                judged_by = enforcement.epoch;
+                judge::still(&enforcement, &call)
+            };
+            let lasts = Lasts { idle: sidecar.timeouts.idle, tenure: &leave.tenure, look };
+            splice::both_ways(stream, upstream, &record, lasts, None).await
         }
         Err(error) => {
             tracing::info!(%error, %origin, "a passed tunnel could not be opened");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use creto_call::RefusalCode;
 use creto_credentials::Credential;
 use http::Response;
 use hyper::body::Incoming;
@@ -13,6 +14,7 @@ use crate::path::body_room::Room;
 use crate::path::destination::Destination;
 use crate::path::observe::AnswerPlan;
 use crate::path::record::{CallRecord, Outcome};
+use crate::path::tenure::Tenure;
 use crate::upstream::Guard;
 
 /// A call that may leave.
@@ -21,6 +23,8 @@ pub(crate) struct Admitted {
     pub(crate) record: Arc<CallRecord>,
     /// Which addresses its destination may have.
     pub(crate) guard: Guard,
+    /// For how long it may go on.
+    pub(crate) tenure: Arc<Tenure>,
     /// What is put in where the agent has a placeholder.
     pub(crate) credential: Option<Arc<Credential>>,
     /// What is to be read of the answer.
@@ -40,4 +44,9 @@ pub(crate) fn end_refused(record: &CallRecord, refused: &Refused) -> Response<An
     record.status(refused.code.status());
     record.finish(Outcome::Refused);
     refuse::answer(refused, record.voice(), &record.call_id())
+}
+
+/// What let a call through was taken away before it left, or before its answer came.
+pub(crate) fn taken_away(code: RefusalCode) -> Refused {
+    Refused::of(code, "taken away while the call was under way")
 }

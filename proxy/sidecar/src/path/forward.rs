@@ -1,5 +1,6 @@
 //! forward: the call goes to its upstream, once.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use creto_call::{Kind, RefusalCode};
@@ -9,17 +10,19 @@ use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout};
 
 use crate::http::body::{AnswerBody, ObservedAnswer, Outgoing, Streamed, Whole};
 use crate::http::refuse::{self, Refused};
 use crate::http::{hop_by_hop, websocket};
-use crate::path::admitted::{Admitted, Payload};
+use crate::path::admitted::{Admitted, Payload, taken_away};
 use crate::path::destination::Destination;
 use crate::path::identify::DELEGATION_HEADER;
 use crate::path::observe::{AnswerPlan, Reading};
 use crate::path::record::{CallRecord, Outcome};
+use crate::path::tenure::{LOOK, Tenure};
 use crate::sidecar::Sidecar;
-use crate::splice;
+use crate::splice::{self, Lasts};
 use crate::upstream::{Lease, Origin, SendError};
 
 /// How often a call that was provably not sent is offered to another connection.
@@ -54,7 +57,8 @@ pub(crate) async fn forward(
     }
     match exchange(sidecar, &admitted, request, payload).await {
         Ok((response, lease)) => {
-            answer(sidecar, &record, response, lease, agent_side, unanswered.plan.take())
+            let plan = unanswered.plan.take();
+            answer(sidecar, admitted, response, lease, agent_side, plan)
         }
         Err(refused) => {
             if !has_left(refused.code) {
@@ -62,15 +66,34 @@ pub(crate) async fn forward(
             }
             drop(unanswered);
             record.status(refused.code.status());
-            record.finish(Outcome::UpstreamFailed);
+            record.finish(outcome_of(refused.code));
             refuse::answer(&refused, record.voice(), &record.call_id())
         }
     }
 }
 
-/// Whether the upstream may have acted on the call.
+/// Whether the upstream may have acted on the call, once it had a connection.
 fn has_left(code: RefusalCode) -> bool {
-    matches!(code, RefusalCode::UpstreamTimeout | RefusalCode::UpstreamBroken)
+    matches!(code, RefusalCode::UpstreamTimeout | RefusalCode::UpstreamBroken) || is_taken_away(code)
+}
+
+/// How a call ends that got no answer.
+fn outcome_of(code: RefusalCode) -> Outcome {
+    if is_taken_away(code) { Outcome::Refused } else { Outcome::UpstreamFailed }
+}
+
+/// Whether it is the sidecar that ended the call, and not the upstream.
+fn is_taken_away(code: RefusalCode) -> bool {
+    matches!(
+        code,
+        RefusalCode::AgentSuspended
+            | RefusalCode::AgentRevoked
+            | RefusalCode::NoDelegation
+            | RefusalCode::DelegationExpired
+            | RefusalCode::DelegationRevoked
+            | RefusalCode::NoPolicy
+            | RefusalCode::PolicyExpired
+    )
 }
 
 /// A call without an answer so far. Dropped so, once it may have left, it is settled by what is known: an agent that
@@ -106,7 +129,10 @@ async fn exchange(
     let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     let record = Arc::clone(&admitted.record);
     let body = match payload {
-        Payload::Streamed(body) => Outgoing::Streamed(Streamed::new(body, record, sidecar.timeouts.idle)),
+        Payload::Streamed(body) => {
+            let tenure = Arc::clone(&admitted.tenure);
+            Outgoing::Streamed(Streamed::new(body, record, tenure, sidecar.timeouts.idle))
+        }
         Payload::Held { bytes, room } => {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             Outgoing::Whole(Whole::new(bytes, Some(room), record))
@@ -118,19 +144,38 @@ async fn exchange(
             tracing::debug!(%origin, %error, "no connection to the upstream");
             error.refused()
         })?;
+        // A connection may have been waited for: what was taken away meanwhile counts.
+        admitted.tenure.may_act().map_err(taken_away)?;
         admitted.record.upstream(lease.address());
         address(&mut request, origin, &target, lease.is_http2());
-        match tokio::time::timeout(sidecar.timeouts.response, lease.send(request)).await {
-            Ok(Ok(response)) => return Ok((response, lease)),
+        let until = Instant::now() + sidecar.timeouts.response;
+        // None when no answer came in time, or it is not wanted any more.
+        let sent = {
+            let mut sending = pin!(lease.send(request));
+            loop {
+                let look = LOOK.min(until.saturating_duration_since(Instant::now()));
+                match timeout(look, sending.as_mut()).await {
+                    Ok(sent) => break Some(sent),
+                    Err(_) if Instant::now() >= until || admitted.tenure.stands().is_err() => break None,
+                    Err(_) => {}
+                }
+            }
+        };
+        // Whatever came of it: an answer is not for an agent that may not have it any more.
+        if !matches!(sent, Some(Err(SendError::Unsent(_)))) {
+            admitted.tenure.stands().map_err(taken_away)?;
+        }
+        match sent {
+            Some(Ok(response)) => return Ok((response, lease)),
             // A pooled connection that had closed meanwhile: the request came back whole.
-            Ok(Err(SendError::Unsent(returned))) => request = *returned,
-            Ok(Err(SendError::Broken(error))) => {
+            Some(Err(SendError::Unsent(returned))) => request = *returned,
+            Some(Err(SendError::Broken(error))) => {
                 return Err(Refused::of(
                     RefusalCode::UpstreamBroken,
                     format!("{origin}: {}", causes(&error)),
                 ));
             }
-            Err(_) => {
+            None => {
                 let waited = sidecar.timeouts.response;
                 return Err(Refused::of(
                     RefusalCode::UpstreamTimeout,
@@ -172,17 +217,18 @@ fn address(request: &mut Request<Outgoing>, origin: &Origin, target: &PathAndQue
 
 fn answer(
     sidecar: &Arc<Sidecar>,
-    record: &Arc<CallRecord>,
+    admitted: Admitted,
     mut response: Response<Incoming>,
     lease: Lease,
     agent_side: Option<OnUpgrade>,
     plan: Option<Box<AnswerPlan>>,
 ) -> Response<AnswerBody> {
+    let Admitted { record, tenure, .. } = admitted;
     record.status(response.status().as_u16());
     hop_by_hop::strip(response.headers_mut());
     // Answers of ours are told apart by this header: an upstream cannot speak for us.
     response.headers_mut().remove("creto-refused");
-    let reading = match plan.map(|plan| plan.begin(&sidecar.injector, record, &mut response)).transpose() {
+    let reading = match plan.map(|plan| plan.begin(&sidecar.injector, &record, &mut response)).transpose() {
         Ok(reading) => reading.flatten(),
         Err(fault) => {
             let refused = Refused::of(RefusalCode::AnswerUnclear, fault.to_string());
@@ -192,11 +238,11 @@ fn answer(
         }
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(sidecar, record, response, agent_side, reading);
+        return switch(sidecar, record, tenure, response, agent_side, reading);
     }
     let idle = sidecar.timeouts.idle;
     response.map(|body| {
-        let answer = ObservedAnswer::new(body, Arc::clone(record), Some(lease), idle, reading);
+        let answer = ObservedAnswer::new(body, record, tenure, lease, idle, reading);
         AnswerBody::Upstream(Box::new(answer))
     })
 }
@@ -204,7 +250,8 @@ fn answer(
 /// Both sides become one stream of bytes.
 fn switch(
     sidecar: &Arc<Sidecar>,
-    record: &Arc<CallRecord>,
+    record: Arc<CallRecord>,
+    tenure: Arc<Tenure>,
     mut response: Response<Incoming>,
     agent_side: Option<OnUpgrade>,
     reading: Option<Box<Reading>>,
@@ -216,18 +263,18 @@ fn switch(
         return refuse::answer(&refused, record.voice(), &record.call_id());
     };
     let upstream_side = hyper::upgrade::on(&mut response);
-    let held = Arc::clone(record);
     let idle = sidecar.timeouts.idle;
     tokio::spawn(async move {
         let outcome = match tokio::join!(agent_side, upstream_side) {
             (Ok(agent), Ok(upstream)) => {
                 let (agent, upstream) = (TokioIo::new(agent), TokioIo::new(upstream));
-                splice::both_ways(agent, upstream, &held, idle, reading).await
+                let lasts = Lasts { idle, tenure: &tenure, look: || Ok(()) };
+                splice::both_ways(agent, upstream, &record, lasts, reading).await
             }
             (Err(_), _) => Outcome::ClientGone,
             (_, Err(_)) => Outcome::UpstreamFailed,
         };
-        held.finish(outcome);
+        record.finish(outcome);
     });
     websocket::mark(response.headers_mut());
     response.map(|_| AnswerBody::empty())

@@ -56,6 +56,8 @@ async fn put_in(
         Refused::of(RefusalCode::CredentialUnavailable, format!("credential {}", credential.name))
     };
     let injection = sidecar.injector.prepare(credential).await.map_err(unavailable)?;
+    // A token may have been waited for: what was taken away meanwhile counts.
+    admitted.tenure.may_act().map_err(admitted::taken_away)?;
     let body = match payload {
         Payload::Held { bytes, .. } => Some(bytes.as_ref()),
         // Nothing to sign where nothing is sent.

@@ -13,6 +13,7 @@ use crate::enforcement::Enforcement;
 use crate::http::refuse::{Refused, Voice};
 use crate::path::identify::Identified;
 use crate::path::record::{Asked, CallRecord, Decided};
+use crate::path::tenure::Tenure;
 use crate::path::{authorize, identify};
 use crate::sidecar::Sidecar;
 use crate::upstream::Guard;
@@ -21,8 +22,17 @@ use crate::upstream::Guard;
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) record: Arc<CallRecord>,
-    /// Which addresses its destination may have; or why it may not leave.
-    pub(crate) verdict: Result<Guard, Refused>,
+    /// What it may go on by; or why it may not leave.
+    pub(crate) verdict: Result<Leave, Refused>,
+}
+
+/// What a call that may leave goes on by.
+#[derive(Debug)]
+pub(crate) struct Leave {
+    /// Which addresses its destination may have.
+    pub(crate) guard: Guard,
+    /// For how long.
+    pub(crate) tenure: Arc<Tenure>,
 }
 
 /// Everything that a decision goes by.
@@ -51,12 +61,15 @@ pub(crate) fn judge(
     // identify: before policy, because policy speaks of an agent that is known and in good standing.
     let now_s = now_s();
     let identified = identify::identify(enforcement, case.headers, now_s);
+    let overriding = overriding_methods(case.headers);
+    let class = class_of(case, &overriding);
+    let footing = identified.as_ref().map(Identified::footing).map_err(|code| *code);
     let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
     // authorize: the delegation's scope, then the rules; then what no rule can allow.
-    let mut decision = decide(enforcement, identified, case);
+    let mut decision = decide(enforcement, identified, case, &overriding);
     let mut detail = None;
     if decision.lets_through() {
-        let expired = expired(sidecar, case, now_s);
+        let expired = expired(sidecar, class, now_s);
         if let Some(objection) = expired.or_else(|| case.objection.cloned()) {
             decision = Decision::Deny(Refusal::of(objection.code));
             detail = Some(objection.detail);
@@ -79,26 +92,47 @@ pub(crate) fn judge(
     // record: the beginning, before anything leaves.
     let asked = Asked { call: case.call, meanings: case.meanings, voice: case.voice };
     let record = sidecar.recorder.begin(asked, decided)?;
-    let verdict = match decision {
-        Decision::Deny(refusal) => Err(Refused {
-            code: refusal.code,
-            policy: decided.policy.to_owned(),
-            rule: decided.rule.to_owned(),
-            detail: detail.unwrap_or_else(|| described(case.call, case.meanings)),
-        }),
-        Decision::Allow { .. } => Ok(Guard::of(&sidecar.enforced, enforcement.epoch, false)),
-        Decision::Observe(_) => Ok(Guard::of(&sidecar.enforced, enforcement.epoch, true)),
+    let leave = |footing, observed| Leave {
+        guard: Guard::of(&sidecar.enforced, enforcement.epoch, observed),
+        tenure: Tenure::new(&sidecar.enforced, &sidecar.freshness, footing, class),
+    };
+    let refused = |code| Refused {
+        code,
+        policy: decided.policy.to_owned(),
+        rule: decided.rule.to_owned(),
+        detail: detail.unwrap_or_else(|| described(case.call, case.meanings)),
+    };
+    let verdict = match (decision, footing) {
+        (Decision::Deny(refusal), _) => Err(refused(refusal.code)),
+        // Who is not known is let through by no decision.
+        (_, Err(code)) => Err(refused(code)),
+        (Decision::Allow { .. }, Ok(footing)) => Ok(leave(footing, false)),
+        (Decision::Observe(_), Ok(footing)) => Ok(leave(footing, true)),
     };
     Ok(Judged { record, verdict })
 }
 
-/// Policy decides what it may decide by its age. Nothing is let through that it is too old for, not even observed.
-fn expired(sidecar: &Sidecar, case: Case<'_>, now_s: u64) -> Option<Refused> {
-    let level = sidecar.freshness.level(now_s);
-    if !level.any_expired() {
-        return None;
+/// Whether a tunnel that was let through would be by the policy now; its delegation is looked at elsewhere.
+pub(crate) fn still(enforcement: &Enforcement, call: &Call<'_>) -> Result<(), RefusalCode> {
+    let Some(policy) = &enforcement.policy else { return Err(RefusalCode::NoPolicy) };
+    match policy.decide(call) {
+        Decision::Allow { .. } | Decision::Observe(_) => Ok(()),
+        Decision::Deny(refusal) => Err(refusal.code),
     }
-    let overriding = overriding_methods(case.headers);
+}
+
+/// Policy decides what it may decide by its age. Nothing is let through that it is too old for, not even observed.
+fn expired(sidecar: &Sidecar, class: RiskClass, now_s: u64) -> Option<Refused> {
+    sidecar.freshness.level(now_s).expired(class).then(|| {
+        let age = sidecar.freshness.age().as_secs();
+        let words =
+            format!("a call of class {}; the control plane was last heard {age} s ago", class.as_str());
+        Refused::of(RefusalCode::PolicyExpired, words)
+    })
+}
+
+/// What the call risks: the most that any of its messages and methods does.
+fn class_of(case: Case<'_>, overriding: &[String]) -> RiskClass {
     let methods = || std::iter::once(case.call.method).chain(overriding.iter().map(String::as_str));
     let classes = case.meanings.iter().flat_map(|meaning| {
         methods().map(|method| {
@@ -108,13 +142,7 @@ fn expired(sidecar: &Sidecar, case: Case<'_>, now_s: u64) -> Option<Refused> {
             RiskClass::of(&call, !case.credential.is_empty())
         })
     });
-    let class = classes.max().unwrap_or(RiskClass::Spend);
-    level.expired(class).then(|| {
-        let age = sidecar.freshness.age().as_secs();
-        let words =
-            format!("a call of class {}; the control plane was last heard {age} s ago", class.as_str());
-        Refused::of(RefusalCode::PolicyExpired, words)
-    })
+    classes.max().unwrap_or(RiskClass::Spend)
 }
 
 /// The decision on all messages and methods: the first that is refused, else the first that is only observed, else the
@@ -123,9 +151,9 @@ fn decide<'e>(
     enforcement: &'e Enforcement,
     identified: Result<Identified<'e>, RefusalCode>,
     case: Case<'_>,
+    overriding: &[String],
 ) -> Decision<'e> {
     let mut overall: Option<Decision<'e>> = None;
-    let overriding = overriding_methods(case.headers);
     for method in std::iter::once(case.call.method).chain(overriding.iter().map(String::as_str)) {
         for meaning in case.meanings {
             let mut call = *case.call;

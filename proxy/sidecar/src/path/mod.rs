@@ -17,3 +17,4 @@ pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod recipe;
 pub(crate) mod record;
+pub(crate) mod tenure;

@@ -273,14 +273,15 @@ fn admit<B>(
         Ok(judged) => judged,
         Err(error) => return Err(Box::new(classify::unrecorded(&error, &understood.voice))),
     };
-    let guard = match judged.verdict {
-        Ok(guard) => guard,
+    let leave = match judged.verdict {
+        Ok(leave) => leave,
         Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
     };
     // reserve, hold: quota and people stand here, between the decision and the wire.
     let credential = credential.map(Arc::clone);
     let plan = plan::of(sidecar, &headed.enforcement, &call, &headed.destination, understood);
-    Ok(Admitted { destination: headed.destination, record: judged.record, guard, credential, plan })
+    let (guard, tenure) = (leave.guard, leave.tenure);
+    Ok(Admitted { destination: headed.destination, record: judged.record, guard, tenure, credential, plan })
 }
 
 /// Refuses what has a destination but cannot be understood.

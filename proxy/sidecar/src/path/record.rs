@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use creto_call::{Call, Kind, Meaning};
+use creto_call::{Call, Kind, Meaning, RefusalCode};
 use creto_metering::{Ending, Settled};
 use creto_proto::v1;
 use creto_spool::{Spool, SpoolError};
@@ -21,7 +21,7 @@ use crate::path::entry::{Begun, Ended};
 pub(crate) enum Outcome {
     /// The whole answer went to the agent.
     Completed,
-    /// Refused by us.
+    /// Refused by us; after its beginning was let through, if that was taken back meanwhile.
     Refused,
     /// The upstream could not be reached, broke off or fell silent.
     UpstreamFailed,
@@ -234,6 +234,15 @@ impl CallRecord {
     /// Whether it had a connection to leave by.
     pub(crate) fn may_have_left(&self) -> bool {
         self.upstream.lock().is_some()
+    }
+
+    /// What let the call through is taken away while it is under way: it ends as refused, with the status that says why.
+    pub(crate) fn taken_away(&self, code: RefusalCode) {
+        if !self.ended.load(Ordering::Acquire) {
+            self.status(code.status());
+            let (call_id, code) = (self.call_id(), code.as_str());
+            tracing::warn!(call_id, code, "a call under way is ended: what let it through is taken away");
+        }
     }
 
     /// Ends the record; the first end counts.

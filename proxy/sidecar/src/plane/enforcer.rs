@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::enforcement::{AgentStanding, Enforcement};
 use crate::plane::compiler::{Compiled, Compiler};
-use crate::plane::generations::Generations;
+use crate::plane::generations::{Former, Generations};
 use crate::plane::notices::Notices;
 use crate::plane::{Events, GenerationError};
 use crate::sidecar::Sidecar;
@@ -117,6 +117,8 @@ pub(crate) struct Enforcer {
     floor: (u64, Option<String>),
     notices: Notices,
     cut_off: bool,
+    /// Files say less than what is enforced lets through, and stay until that is on disk.
+    outlived: bool,
     /// Snapshots that may still be decided by.
     retired: Vec<Retired>,
 }
@@ -138,6 +140,7 @@ impl Enforcer {
             floor: last_good.floor,
             notices: last_good.notices,
             cut_off: last_good.cut_off,
+            outlived: false,
             retired: Vec::new(),
         }
     }
@@ -149,9 +152,12 @@ impl Enforcer {
         let Some(compiled) = &self.compiled else { return hello };
         let generation = &compiled.generation;
         hello.resources = generation.resources();
+        // Of the generation, whatever a notice took from it since: what does not stand any more is then told again.
+        hello.delegation_id =
+            compiled.enforcement.chain.as_ref().map(|chain| chain.delegation_id.clone()).unwrap_or_default();
         self.retired.retain(|retired| !retired.is_gone());
         let is_newest = generation.epoch() == self.floor.0;
-        if is_newest && self.retired.is_empty() && !self.cut_off && !self.notices.are_lost() {
+        if is_newest && self.retired.is_empty() && !self.cut_off && self.notices.is_empty() {
             hello.version = generation.version().to_owned();
         }
         hello
@@ -168,11 +174,17 @@ impl Enforcer {
             let floor = Floor { epoch: floor.0, version: floor.1.as_deref() };
             let compiled = compiler.open_delta(&delta, before.as_deref(), floor)?;
             let generation = &compiled.generation;
-            let in_force = before.as_ref().map_or(0, |before| before.generation.epoch());
+            let mut generations = generations.lock();
             // Kept before it is enforced: whatever was refused once stays refused after kill -9.
             let kept = match &before {
-                Some(before) if before.generation == *generation => Ok(()),
-                _ => generations.lock().keep(generation, in_force),
+                Some(before) if before.generation == *generation && generations.are_current() => Ok(()),
+                _ => {
+                    let before = before.as_deref();
+                    let takes = compiled.enforcement.takes_away_from(before.map(|one| &one.enforcement));
+                    let in_force = before.map_or(0, |before| before.generation.epoch());
+                    generations
+                        .keep(generation, if takes { Former::Dropped } else { Former::Falls(in_force) })
+                }
             };
             Ok(Prepared { compiled: Arc::new(compiled), kept })
         }
@@ -184,16 +196,17 @@ impl Enforcer {
         let (epoch, version) = (compiled.generation.epoch(), compiled.generation.version().to_owned());
         self.compiled = Some(compiled);
         self.floor = (epoch, Some(version));
-        let was_cut_off = std::mem::take(&mut self.cut_off);
-        let settled = self.notices.settle(epoch);
+        self.outlived |= std::mem::take(&mut self.cut_off);
+        self.outlived |= self.notices.settle(epoch);
         self.swap();
         self.sidecar.freshness.confirm();
-        // Only now: what these files take away is taken away by what is enforced, or given back by it.
-        let cleared = if was_cut_off { self.state.set_cut_off(false) } else { Ok(()) };
-        let cleared = cleared.and_then(|()| if settled { self.keep_notices() } else { Ok(()) });
-        if let Err(error) = kept.and(cleared) {
-            // Enforced all the same; a restart without the control plane would go by the one before.
-            tracing::error!(%error, "the policy could not be kept on disk");
+        // Only now, and only if it is on disk: what these files take away is taken away by what a restart goes by, or
+        // given back by it.
+        if let Err(error) = kept.and_then(|()| self.clear_outlived()) {
+            // Enforced all the same; a restart without the control plane goes by the one before and by these files.
+            let words = format!("epoch {epoch} is in force, but could not be kept on disk: {error}");
+            tracing::error!("{words}");
+            self.sidecar.events.push(SidecarEventKind::StoredGenerationRefused, &words);
         }
         tracing::info!(epoch, "policy applied");
         epoch
@@ -265,6 +278,15 @@ impl Enforcer {
         self.retired.push(retired);
         self.sidecar.freshness.limit(limits);
         self.sidecar.plane.compiled(self.compiler.documents_read());
+    }
+
+    fn clear_outlived(&mut self) -> Result<(), StateError> {
+        if self.outlived {
+            self.state.set_cut_off(self.cut_off)?;
+            self.keep_notices()?;
+            self.outlived = false;
+        }
+        Ok(())
     }
 
     fn keep_notices(&self) -> Result<(), StateError> {

@@ -62,6 +62,11 @@ impl GenerationError {
         rejections
     }
 
+    /// Whether a delta does not fit what the sidecar has, or could not be looked at: sent whole it may do.
+    pub(crate) fn is_misfit(&self) -> bool {
+        matches!(self, Self::Bundle(BundleError::Missing(_)) | Self::Broken)
+    }
+
     /// In words, for a `Nack`.
     pub(crate) fn reason(&self) -> String {
         cut(&self.to_string(), REASON).to_owned()

@@ -1,7 +1,8 @@
 //! The last two good generations on disk.
 //!
 //! `generation.bin` is the newest, `generation.previous.bin` the one before, `epoch` the epochs they must at least have,
-//! so that files put back from an older day are refused. Every step leaves a folder that loads: see [`Step`].
+//! so that files put back from an older day are refused. Every step leaves a folder that loads, or one that refuses all
+//! where it would otherwise give back what was taken away: see [`Step`].
 
 use std::fs;
 use std::io;
@@ -42,7 +43,18 @@ pub(crate) struct Generations {
     state: StateFolder,
     /// Whether the newest file holds what is in force: a damaged one must not take the place of the one before.
     newest_holds: bool,
+    /// Whether what is in force is in the newest file.
+    current: bool,
     epochs: Epochs,
+}
+
+/// What becomes of the generation that was in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// It is fallen back on if the new one is damaged; its epoch, 0 if there is none.
+    Falls(u64),
+    /// The new one takes away what it gave: neither it nor any before it may come back.
+    Dropped,
 }
 
 /// What is done to keep a generation, in this order.
@@ -50,6 +62,8 @@ pub(crate) struct Generations {
 enum Step {
     /// The new one beside the others, on stable storage.
     WriteNewest,
+    /// The one before goes, for good.
+    DropPrevious,
     /// A second name for the one in force.
     LinkPrevious,
     /// It becomes the one before. The newest is still itself, so both names are the same file.
@@ -63,7 +77,7 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 6] = [
+    const FALLING: &[Self] = &[
         Self::WriteNewest,
         Self::LinkPrevious,
         Self::RenamePrevious,
@@ -71,6 +85,16 @@ impl Step {
         Self::SyncNames,
         Self::KeepEpochs,
     ];
+    /// Dropped before the new one takes its name: after that nothing but the new one may load.
+    const DROPPING: &[Self] =
+        &[Self::WriteNewest, Self::DropPrevious, Self::RenameNewest, Self::SyncNames, Self::KeepEpochs];
+
+    fn all(former: Former) -> &'static [Self] {
+        match former {
+            Former::Falls(_) => Self::FALLING,
+            Former::Dropped => Self::DROPPING,
+        }
+    }
 }
 
 impl Generations {
@@ -97,28 +121,74 @@ impl Generations {
             }
         }
         let newest_holds = matches!(loaded.generation, Some((_, false)));
+        if loaded.refused.iter().any(|(file, _)| *file == PREVIOUS) {
+            // What it may not be now it must not become again, as when the epochs are lost. A newest that is refused
+            // stays for whoever asks why, and never takes the place of the one before.
+            state.remove(PREVIOUS)?;
+        }
         if loaded.epochs.newest == u64::MAX {
             // What the control plane sends next is new enough.
             loaded.epochs = Epochs::default();
         }
-        Ok((Self { state, newest_holds, epochs: loaded.epochs }, loaded))
+        Ok((Self { state, newest_holds, current: newest_holds, epochs: loaded.epochs }, loaded))
     }
 
-    /// Keeps a generation as the newest; `in_force` is the epoch of the one that it takes the place of, 0 if none.
-    pub(crate) fn keep(&mut self, generation: &Generation, in_force: u64) -> Result<(), StateError> {
+    /// Whether a restart would go by what is in force.
+    pub(crate) fn are_current(&self) -> bool {
+        self.current
+    }
+
+    /// Keeps a generation as the newest.
+    pub(crate) fn keep(&mut self, generation: &Generation, former: Former) -> Result<(), StateError> {
+        self.current = false;
         let stored = generation.to_stored();
-        let epochs = Epochs { newest: generation.epoch().max(self.epochs.newest), previous: in_force };
-        for step in Step::ALL {
-            self.take(step, &stored, epochs)?;
+        let epochs = self.epochs_with(generation.epoch(), former);
+        for step in Step::all(former) {
+            if let Err(error) = self.take(*step, &stored, epochs) {
+                if former == Former::Dropped {
+                    self.drop_all(&error);
+                }
+                return Err(error);
+            }
         }
         self.newest_holds = true;
+        self.current = true;
         self.epochs = epochs;
         Ok(())
+    }
+
+    fn epochs_with(&self, epoch: u64, former: Former) -> Epochs {
+        let previous = match former {
+            Former::Falls(in_force) => in_force,
+            Former::Dropped => epoch,
+        };
+        Epochs { newest: epoch.max(self.epochs.newest), previous: previous.max(self.epochs.previous) }
+    }
+
+    /// What takes away cannot be kept: then nothing is, and a restart refuses all until the control plane is heard.
+    /// Removing works on a disk that is full.
+    fn drop_all(&mut self, because: &StateError) {
+        self.newest_holds = false;
+        let dropped = self.state.remove(NEWEST).and_then(|()| self.state.remove(PREVIOUS));
+        match dropped.and_then(|()| self.state.sync()) {
+            Ok(()) => tracing::error!(
+                error = %because,
+                "a policy that takes away cannot be kept on disk; the ones before are removed, and a restart refuses all \
+                 calls until the control plane is heard"
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                "the policies before could not be removed from disk: a restart goes by them until the control plane is \
+                 heard"
+            ),
+        }
     }
 
     fn take(&self, step: Step, stored: &[u8], epochs: Epochs) -> Result<(), StateError> {
         match step {
             Step::WriteNewest => self.state.write_new(NEWEST, stored),
+            // On stable storage before anything else moves.
+            Step::DropPrevious => self.state.remove(PREVIOUS).and_then(|()| self.state.sync()),
             Step::LinkPrevious | Step::RenamePrevious if !self.newest_holds => Ok(()),
             Step::LinkPrevious => self.link_previous(),
             Step::RenamePrevious => self.state.rename_new(PREVIOUS),
@@ -147,154 +217,4 @@ fn parse(text: &[u8]) -> Option<Epochs> {
 }
 
 #[cfg(test)]
-mod tests {
-    use creto_bundle::{BundleError, BundleSigner, Content, Floor, PinnedKey, SharedResource};
-
-    use super::*;
-
-    fn signer() -> BundleSigner {
-        BundleSigner::from_seed(&[1; 32])
-    }
-
-    fn generation(epoch: u64) -> Generation {
-        let content = Content::new(vec![SharedResource::new("agent", format!("at {epoch}"))], 0);
-        let delta = signer().delta(
-            "n".into(),
-            &content.manifest("s", epoch, 1),
-            content.missing(&Default::default()),
-        );
-        Generation::assemble(&key(), "s", &delta, None, Floor::default()).unwrap()
-    }
-
-    fn key() -> PinnedKey {
-        PinnedKey::from_bytes(&signer().public_key()).unwrap()
-    }
-
-    fn load(folder: &tempfile::TempDir) -> (Generations, Loaded<u64>) {
-        let state = StateFolder::open(folder.path()).unwrap();
-        Generations::load(state, |bytes, epoch| {
-            Ok(Generation::from_stored(&key(), "s", bytes, Floor { epoch, version: None })?.epoch())
-        })
-        .unwrap()
-    }
-
-    /// A folder in which the generations of epochs 1 to `newest` were kept one after the other.
-    fn folder(newest: u64) -> (tempfile::TempDir, Generations) {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut generations, loaded) = load(&folder);
-        assert!(loaded.generation.is_none() && loaded.refused.is_empty());
-        for epoch in 1..=newest {
-            generations.keep(&generation(epoch), epoch - 1).unwrap();
-        }
-        (folder, generations)
-    }
-
-    fn damage(folder: &tempfile::TempDir, file: &str) {
-        let path = folder.path().join(file);
-        let mut bytes = fs::read(&path).unwrap();
-        let at = bytes.len() / 2;
-        bytes[at] ^= 1;
-        fs::write(path, bytes).unwrap();
-    }
-
-    #[test]
-    fn the_newest_of_two_loads() {
-        let (folder, _) = folder(3);
-        let (_, loaded) = load(&folder);
-        assert_eq!(loaded.generation, Some((3, false)));
-        assert_eq!(loaded.epochs, Epochs { newest: 3, previous: 2 });
-        assert!(loaded.refused.is_empty());
-    }
-
-    #[test]
-    fn a_kill_after_any_step_leaves_one_that_loads() {
-        for first in 0..=2 {
-            for killed_after in 0..=Step::ALL.len() {
-                let (folder, generations) = folder(first);
-                let next = generation(first + 1);
-                let epochs = Epochs { newest: first + 1, previous: first };
-                for step in &Step::ALL[..killed_after] {
-                    generations.take(*step, &next.to_stored(), epochs).unwrap();
-                }
-                drop(generations);
-                let (mut generations, loaded) = load(&folder);
-                let renamed = killed_after > 3;
-                let expected = if renamed { first + 1 } else { first };
-                let found = loaded.generation.map_or(0, |(epoch, previous)| {
-                    assert!(!previous);
-                    epoch
-                });
-                assert_eq!(found, expected, "from {first}, killed after {killed_after} steps");
-                assert!(loaded.refused.is_empty(), "{:?}", loaded.refused);
-                // And the next is kept as ever.
-                generations.keep(&generation(9), found).unwrap();
-                assert_eq!(load(&folder).1.generation, Some((9, false)));
-                damage(&folder, NEWEST);
-                let previous = load(&folder).1.generation;
-                assert_eq!(previous, (found > 0).then_some((found, true)));
-            }
-        }
-    }
-
-    #[test]
-    fn half_written_files_beside_the_good_ones_do_no_harm() {
-        let (folder, _) = folder(2);
-        for file in ["generation.bin.new", "generation.previous.bin.new", "epoch.new"] {
-            fs::write(folder.path().join(file), "half").unwrap();
-        }
-        let (mut generations, loaded) = load(&folder);
-        assert_eq!(loaded.generation, Some((2, false)));
-        generations.keep(&generation(3), 2).unwrap();
-        assert_eq!(load(&folder).1.generation, Some((3, false)));
-    }
-
-    #[test]
-    fn a_damaged_newest_gives_way_to_the_one_before_and_does_not_replace_it() {
-        let (folder, _) = folder(3);
-        damage(&folder, NEWEST);
-        let (mut generations, loaded) = load(&folder);
-        assert_eq!(loaded.generation, Some((2, true)));
-        assert_eq!(loaded.refused.len(), 1);
-        generations.keep(&generation(4), 2).unwrap();
-        damage(&folder, NEWEST);
-        assert_eq!(load(&folder).1.generation, Some((2, true)));
-        damage(&folder, PREVIOUS);
-        let (_, loaded) = load(&folder);
-        assert!(loaded.generation.is_none());
-        assert_eq!(loaded.refused.len(), 2);
-    }
-
-    #[test]
-    fn files_put_back_from_an_older_day_are_refused() {
-        let (old, _) = folder(2);
-        let (folder, _) = folder(5);
-        for file in [NEWEST, PREVIOUS] {
-            fs::copy(old.path().join(file), folder.path().join(file)).unwrap();
-        }
-        let (_, loaded) = load(&folder);
-        assert!(loaded.generation.is_none());
-        for (_, error) in &loaded.refused {
-            let GenerationError::Bundle(BundleError::Rollback { .. }) = error else { panic!("{error}") };
-        }
-        assert_eq!((loaded.refused.len(), loaded.epochs.newest), (2, 5));
-    }
-
-    #[test]
-    fn without_readable_epochs_nothing_on_disk_is_enforced() {
-        for text in ["", "3", "3 x\n", "3 2", "-1 0\n", "\u{0}"] {
-            let (folder, _) = folder(3);
-            fs::write(folder.path().join(EPOCHS), text).unwrap();
-            let (_, loaded) = load(&folder);
-            assert!(loaded.generation.is_none(), "{text:?}");
-            assert_eq!(loaded.epochs, Epochs::default());
-        }
-    }
-
-    #[test]
-    fn the_file_of_an_older_version_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(OUTDATED), "old").unwrap();
-        load(&folder);
-        assert!(!folder.path().join(OUTDATED).try_exists().unwrap());
-    }
-}
+mod tests;

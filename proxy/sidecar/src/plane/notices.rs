@@ -69,9 +69,9 @@ impl Notices {
         before != (self.held.len(), false)
     }
 
-    /// Whether what they said is not known any more, so that the control plane must say everything again.
-    pub(crate) fn are_lost(&self) -> bool {
-        self.lost
+    /// Whether none is in force, not even one of which it is not known any more what it said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty() && !self.lost
     }
 
     /// Takes away what they say.
@@ -156,15 +156,15 @@ mod tests {
                 let mut changed = bytes.clone();
                 changed[at] ^= change;
                 let (read, problem) = Notices::from_bytes(&key(), ID, &changed, 5);
-                assert!(read.are_lost() && problem.is_some(), "byte {at}");
+                assert!(read.lost && problem.is_some(), "byte {at}");
             }
             let (read, _) = Notices::from_bytes(&key(), ID, &bytes[..at], 5);
-            assert_eq!(read.are_lost(), at > 0, "cut at {at}");
+            assert_eq!(read.lost, at > 0, "cut at {at}");
         }
         let (mut read, _) = Notices::from_bytes(&key(), "other", &bytes, 5);
-        assert!(read.are_lost());
+        assert!(read.lost);
         assert!(read.settle(5), "whatever comes says everything again");
-        assert!(!read.are_lost());
+        assert!(!read.lost);
     }
 
     #[test]

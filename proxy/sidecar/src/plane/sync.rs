@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const DRAIN: Duration = Duration::from_secs(5);
 /// Most deltas that wait for the one before; the control plane waits for each answer.
 const WAITING: usize = 4;
+/// Longest wait for the control plane to take the last words on a stream that the sidecar ends.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Most messages that wait to be sent.
 const OUTGOING: usize = 16;
 
@@ -35,7 +37,7 @@ pub(crate) async fn run(link: &PlaneLink, enforcer: &mut Enforcer, client: &Side
         let status = match Stream::open(link, enforcer, client).await {
             Ok(mut stream) => {
                 let Err(status) = stream.keep(&mut backoff).await;
-                stream.end().await;
+                stream.end(&status).await;
                 status
             }
             Err(status) => status,
@@ -135,12 +137,16 @@ impl<'l> Stream<'l> {
                         Err(_) => return Err(Status::unavailable("the control plane fell silent")),
                     };
                     silent_at = Instant::now() + SILENCE;
-                    backoff.reset();
+                    // A delta says that the stream is up only once it is taken: else one that never fits would come
+                    // again and again without a pause.
+                    if !matches!(message.message, Some(sync_response::Message::Delta(_))) {
+                        backoff.reset();
+                    }
                     self.unheard.clear();
                     self.link.sidecar.plane.connected(true);
                     self.take(message)?;
                 }
-                progress = self.work.next(self.enforcer) => self.progress(progress)?,
+                progress = self.work.next(self.enforcer) => self.progress(progress, backoff)?,
                 () = self.link.sidecar.events.wait() => {
                     let events = self.link.sidecar.events.take();
                     self.unheard.extend(events.iter().cloned());
@@ -151,7 +157,10 @@ impl<'l> Stream<'l> {
     }
 
     /// What is under way when the stream ends is finished, but nobody is told.
-    async fn end(self) {
+    async fn end(mut self, status: &Status) {
+        if status.code() == Code::DataLoss {
+            self.say_last_words().await;
+        }
         self.link.sidecar.events.put_back(self.unheard);
         if let Work::Preparing { job, .. } = self.work {
             match job.await.unwrap_or(Err(GenerationError::Broken)) {
@@ -160,6 +169,18 @@ impl<'l> Stream<'l> {
                     self.link.announce();
                 }
                 Err(error) => refused(self.link, &error),
+            }
+        }
+    }
+
+    /// Half-closes, so that what was sent arrives, and waits a moment. What is taken away meanwhile is taken away.
+    async fn say_last_words(&mut self) {
+        // A channel that nobody reads takes the place of the one to the control plane.
+        self.up = mpsc::channel(1).0;
+        let until = Instant::now() + LAST_WORDS;
+        while let Ok(Ok(Some(message))) = timeout_at(until, self.incoming.message()).await {
+            if let Some(sync_response::Message::Revocation(sent)) = message.message {
+                self.enforcer.revoke(sent);
             }
         }
     }
@@ -193,7 +214,7 @@ impl<'l> Stream<'l> {
         Ok(())
     }
 
-    fn progress(&mut self, progress: Progress) -> Result<(), Status> {
+    fn progress(&mut self, progress: Progress, backoff: &mut Backoff) -> Result<(), Status> {
         let work = std::mem::replace(&mut self.work, Work::None);
         match (work, progress) {
             (Work::Preparing { nonce, .. }, Progress::Prepared(Ok(prepared))) => {
@@ -206,9 +227,16 @@ impl<'l> Stream<'l> {
                 refused(self.link, &error);
                 let epoch = self.link.sidecar.enforced.load().epoch;
                 let (reason, rejections) = (error.reason(), error.rejections());
-                self.send(sync_request::Message::Nack(Nack { nonce, epoch, reason, rejections }))
+                let misfit = error.is_misfit();
+                self.send(sync_request::Message::Nack(Nack { nonce, epoch, reason, rejections }))?;
+                if misfit {
+                    // Only the next hello brings the control plane to send all that is missing here.
+                    return Err(Status::data_loss(format!("the stream is opened again: {error}")));
+                }
+                Ok(())
             }
             (Work::Draining { nonce, epoch, .. }, Progress::Drained) => {
+                backoff.reset();
                 self.send(sync_request::Message::Ack(Ack { nonce, epoch }))
             }
             (Work::Draining { epoch, .. }, _) => {

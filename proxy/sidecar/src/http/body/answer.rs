@@ -13,9 +13,10 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::BodyError;
-use super::silence::Silence;
+use super::vigil::{Vigil, Way};
 use crate::path::observe::{Ending, PAUSE, Reading};
 use crate::path::record::{CallRecord, Outcome};
+use crate::path::tenure::Tenure;
 use crate::upstream::Lease;
 
 /// Ends the call's record, gives the connection back, and shows what passes to whoever reads it.
@@ -24,7 +25,7 @@ pub(crate) struct ObservedAnswer {
     inner: Incoming,
     record: Arc<CallRecord>,
     lease: Option<Lease>,
-    silence: Silence,
+    vigil: Vigil,
     /// None for an answer that nobody reads.
     reading: Option<Box<Reading>>,
     /// Held until the last bytes of a read answer are out.
@@ -38,15 +39,16 @@ impl ObservedAnswer {
     pub(crate) fn new(
         inner: Incoming,
         record: Arc<CallRecord>,
-        lease: Option<Lease>,
+        tenure: Arc<Tenure>,
+        lease: Lease,
         idle: Duration,
         reading: Option<Box<Reading>>,
     ) -> Self {
         let mut body = Self {
             inner,
             record,
-            lease,
-            silence: Silence::new(idle),
+            lease: Some(lease),
+            vigil: Vigil::new(tenure, Way::Back, idle),
             reading,
             trailers: None,
             ended: false,
@@ -83,7 +85,18 @@ impl ObservedAnswer {
             // The call has failed already; what its reading would have held back goes with it.
             let _ = reading.end(&self.record, Ending::Broken);
         }
-        self.record.finish(Outcome::UpstreamFailed);
+        let taken_away = match &error {
+            BodyError::TakenAway(code) => Some(*code),
+            // The upload of the same call may have been ended for it just before.
+            _ => self.vigil.taken_away(),
+        };
+        match taken_away {
+            Some(code) => {
+                self.record.taken_away(code);
+                self.record.finish(Outcome::Refused);
+            }
+            None => self.record.finish(Outcome::UpstreamFailed),
+        }
         error
     }
 
@@ -135,7 +148,9 @@ impl Body for ObservedAnswer {
             }
             match Pin::new(&mut this.inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    this.silence.broken();
+                    if let Err(error) = this.vigil.heard() {
+                        return Poll::Ready(Some(Err(this.fail(error))));
+                    }
                     let rest = match frame.into_data() {
                         Ok(data) => this.pass(data),
                         Err(frame) => {
@@ -159,11 +174,8 @@ impl Body for ObservedAnswer {
                     if let Some(given) = std::task::ready!(this.poll_pause(cx)) {
                         return Poll::Ready(Some(given.map(Frame::data)));
                     }
-                    if this.silence.poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    let silent = BodyError::Silent(this.silence.longest());
-                    return Poll::Ready(Some(Err(this.fail(silent))));
+                    let error = std::task::ready!(this.vigil.poll(cx));
+                    return Poll::Ready(Some(Err(this.fail(error))));
                 }
             }
         }

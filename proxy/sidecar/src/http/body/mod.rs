@@ -1,14 +1,16 @@
-//! Bodies that pass through: counted, bounded in silence, never collected unless policy asks what they say.
+//! Bodies that pass through: counted, bounded in silence, ended when what lets them through is taken away, never collected
+//! unless policy asks what they say.
 
 mod answer;
 mod outgoing;
-mod silence;
+mod vigil;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use creto_call::RefusalCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
@@ -22,6 +24,8 @@ use crate::path::observe::AnswerFault;
 pub(crate) enum BodyError {
     #[error("the other side broke off: {0}")]
     Broken(#[from] hyper::Error),
+    #[error("what let the call through is taken away: {}", .0.as_str())]
+    TakenAway(RefusalCode),
     #[error("nothing came for {0:?}")]
     Silent(Duration),
     #[error(transparent)]

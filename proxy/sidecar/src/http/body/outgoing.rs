@@ -10,9 +10,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::BodyError;
-use super::silence::Silence;
+use super::vigil::{Vigil, Way};
 use crate::path::body_room::Room;
 use crate::path::record::CallRecord;
+use crate::path::tenure::Tenure;
 
 /// Bytes of a whole body handed on at once, so that what has left is let go of.
 const SLICE: usize = 64 * 1024;
@@ -60,12 +61,12 @@ impl Body for Outgoing {
 pub(crate) struct Streamed {
     inner: Incoming,
     record: Arc<CallRecord>,
-    silence: Silence,
+    vigil: Vigil,
 }
 
 impl Streamed {
-    pub(crate) fn new(inner: Incoming, record: Arc<CallRecord>, idle: Duration) -> Self {
-        Self { inner, record, silence: Silence::new(idle) }
+    pub(crate) fn new(inner: Incoming, record: Arc<CallRecord>, tenure: Arc<Tenure>, idle: Duration) -> Self {
+        Self { inner, record, vigil: Vigil::new(tenure, Way::Out, idle) }
     }
 
     fn poll_frame(
@@ -75,7 +76,9 @@ impl Streamed {
         let this = &mut *self;
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.silence.broken();
+                if let Err(error) = this.vigil.heard() {
+                    return Poll::Ready(Some(Err(error)));
+                }
                 if let Some(data) = frame.data_ref() {
                     this.record.sent(data.len());
                 }
@@ -83,10 +86,7 @@ impl Streamed {
             }
             Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(BodyError::from))),
             // The answer has a bound of its own; a request that waits for nothing but a slow agent is cut here.
-            Poll::Pending if this.silence.poll(cx).is_ready() => {
-                Poll::Ready(Some(Err(BodyError::Silent(this.silence.longest()))))
-            }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => this.vigil.poll(cx).map(|error| Some(Err(error))),
         }
     }
 }
