@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use creto_bundle::{AGENT, Floor, Generation, Notice, PinnedKey};
+use creto_bundle::{AGENT, CHAIN, Floor, Generation, Notice, PinnedKey};
 use creto_call::{Call, Capture, Decision, Details, Kind, Scheme};
 use creto_client::SidecarClient;
 use creto_policy::{Document, PolicySet};
 use creto_proto::v1::sync_request::Message as Said;
 use creto_proto::v1::sync_response::Message as Answer;
-use creto_proto::v1::{Ack, Agent, AgentState, Delta, Hello, PolicyBody, SyncRequest, SyncResponse};
+use creto_proto::v1::{
+    Ack, Agent, AgentState, Delta, Hello, MintedChain, PolicyBody, SyncRequest, SyncResponse,
+};
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::{mpsc, watch};
@@ -85,6 +87,7 @@ impl Simulated {
             epoch: known.epoch(),
             version: if *noticed { String::new() } else { known.version().to_owned() },
             resources: known.resources(),
+            delegation_id: delegation_of(known),
         });
         if up.send(SyncRequest { message: Some(Said::Hello(hello)) }).await.is_err() {
             return Status::internal("the stream closed before it began");
@@ -195,4 +198,9 @@ fn call(host: &str) -> Call<'_> {
         path: "/",
         details: Details::default(),
     }
+}
+
+fn delegation_of(generation: &Generation) -> Vec<u8> {
+    let chain = generation.body(CHAIN).and_then(|body| MintedChain::decode(body.as_ref()).ok());
+    chain.map(|chain| chain.delegation_id).unwrap_or_default()
 }
