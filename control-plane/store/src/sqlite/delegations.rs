@@ -19,12 +19,15 @@ statements! {
     PAGE = "SELECT * FROM delegations WHERE namespace = ?1 AND delegation_id > ?2 ORDER BY delegation_id LIMIT ?3";
     PAGE_OF = "SELECT * FROM delegations WHERE namespace = ?1 AND holder_name = ?4 AND delegation_id > ?2 \
                ORDER BY delegation_id LIMIT ?3";
-    LIVE = "SELECT * FROM delegations WHERE namespace = ?1 AND holder_name = ?2 AND revoked = 0 \
-            AND expires_at_s > ?3 ORDER BY created_at_ms DESC, delegation_id LIMIT ?4";
+    // The index is named, or the whole namespace is read for the order.
+    LIVE = "SELECT * FROM delegations INDEXED BY delegations_by_holder WHERE namespace = ?1 AND holder_name = ?2 \
+            AND revoked = 0 AND expires_at_s > ?3 ORDER BY created_at_ms DESC, delegation_id LIMIT ?4";
     END = "UPDATE delegations SET revoked = 1 WHERE namespace = ?1 AND delegation_id IN \
            (SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND link_id = ?2)";
-    HOLDERS = "SELECT DISTINCT holder_name FROM delegations WHERE namespace = ?1 AND delegation_id IN \
-               (SELECT delegation_id FROM delegation_links WHERE namespace = ?1 AND link_id = ?2) LIMIT 1000";
+    // A cross join, or the whole namespace is read for what is distinct.
+    HOLDERS = "SELECT DISTINCT ended.holder_name FROM delegation_links AS link CROSS JOIN delegations AS ended \
+               ON ended.delegation_id = link.delegation_id AND ended.namespace = ?1 \
+               WHERE link.namespace = ?1 AND link.link_id = ?2 LIMIT 1000";
     KEY_ID = "SELECT key_id FROM chain_keys WHERE namespace = ?1";
     NEXT_KEY = "INSERT INTO chain_keys (namespace, key_id) VALUES (?1, 2) \
                 ON CONFLICT (namespace) DO UPDATE SET key_id = key_id + 1 RETURNING key_id";

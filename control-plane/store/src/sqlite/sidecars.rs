@@ -15,9 +15,12 @@ statements! {
     PAGE = "SELECT * FROM sidecars WHERE namespace = ?1 AND sidecar_id > ?2 ORDER BY sidecar_id LIMIT ?3";
     EPOCH = "INSERT INTO policy_epochs (namespace, epoch) VALUES (?1, 1) \
              ON CONFLICT (namespace) DO UPDATE SET epoch = epoch + 1 RETURNING epoch";
-    NOTE = "UPDATE sidecars SET offered_epoch = note.value ->> 1, applied_epoch = note.value ->> 2, \
-            rejection = note.value ->> 3, last_seen_ms = note.value ->> 4 FROM json_each(?2) AS note \
-            WHERE sidecars.namespace = ?1 AND sidecars.sidecar_id = note.value ->> 0";
+    // Materialized, or every sidecar of the namespace is compared with every note.
+    NOTE = "WITH note AS MATERIALIZED (SELECT value ->> 0 AS id, value ->> 1 AS offered, value ->> 2 AS applied, \
+            value ->> 3 AS rejection, value ->> 4 AS seen FROM json_each(?2)) \
+            UPDATE sidecars SET offered_epoch = note.offered, applied_epoch = note.applied, \
+            rejection = note.rejection, last_seen_ms = note.seen FROM note \
+            WHERE sidecars.namespace = ?1 AND sidecars.sidecar_id = note.id";
     LAST_EVENT = "SELECT COALESCE(MAX(number), 0) FROM sidecar_events WHERE namespace = ?1";
     ADD_EVENT = "INSERT INTO sidecar_events (namespace, number, sidecar_id, agent_name, at_ms, kept_at_ms, kind, \
                  epoch, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";

@@ -18,6 +18,24 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("tokens", "BY_DIGEST", "the namespace is what the token tells"),
 ];
 
+/// Statements that read all of a namespace, or the one row it has, with the reason.
+const READ_ALL: &[(&str, &str, &str)] = &[
+    ("agents", "COUNT", "creation only"),
+    ("agents", "EPOCH", "one row a namespace"),
+    ("delegations", "COUNT", "creation only"),
+    ("delegations", "KEY_ID", "one row a namespace"),
+    ("enrollment", "COUNT", "creation only"),
+    ("enrollment", "PURGE", "creation only"),
+    ("policies", "OTHERS", "the few documents of a namespace, when one is written"),
+    ("secrets", "ANY", "once, when the control plane starts"),
+    ("secrets", "COUNT", "creation only"),
+    ("sidecars", "LAST_EVENT", "the last of the order it is read in"),
+    ("tokens", "COUNT", "creation only"),
+];
+
+/// Tables that are a statement's own argument.
+const ARGUMENTS: [&str; 2] = ["FROM json_each(", "FROM note "];
+
 const FILES: &[(&str, &[(&str, &str)])] = &[
     ("agents", agents::ALL),
     ("calls", calls::ALL),
@@ -40,13 +58,33 @@ fn every_statement_is_confined_to_a_namespace() {
     for (file, statements) in FILES {
         for (name, sql) in *statements {
             let excepted = EXCEPTIONS.iter().any(|(f, n, _)| f == file && n == name);
-            let tables = ["FROM ", "JOIN "].iter().map(|word| sql.matches(word).count()).sum::<usize>();
+            let count = |words: &[&str]| words.iter().map(|word| sql.matches(word).count()).sum::<usize>();
+            let tables = count(&["FROM ", "JOIN "]) - count(&ARGUMENTS);
             let confined = sql.matches("namespace = ?1").count();
             let inserts = sql.starts_with("INSERT INTO");
             assert!(
                 excepted || confined >= tables.max(1) || (inserts && sql.contains("(namespace,")),
                 "{file}::{name} is not confined to a namespace: {sql}"
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn statements_find_rows_by_more_than_the_namespace() {
+    let (store, _folder) = fresh().await;
+    for (file, statements) in FILES {
+        for (name, sql) in *statements {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let plan = sqlx::query(explain).fetch_all(&store.readers).await.unwrap();
+            let steps: Vec<String> = plan.iter().map(|step| sqlx::Row::get(step, "detail")).collect();
+            let reads_all = |step: &String| {
+                let argument = step.contains("json_each") || step.starts_with("SCAN note");
+                step.contains("(namespace=?)")
+                    || (step.starts_with("SCAN") && !argument && step != "SCAN CONSTANT ROW")
+            };
+            let excepted = READ_ALL.iter().any(|(f, n, _)| f == file && n == name);
+            assert_eq!(steps.iter().any(reads_all), excepted, "{file}::{name}: {steps:#?}");
         }
     }
 }
