@@ -121,7 +121,7 @@ impl Doors {
                         // Nobody is there to serve it: the control plane stops.
                         Ok(tls) => drop(through.send(Ok(tls)).await),
                         Err(why) => {
-                            tracing::debug!(why, "a connection ends before its TLS handshake is done")
+                            tracing::debug!(why, "a connection ends before its TLS handshake is done");
                         }
                     }
                 });
