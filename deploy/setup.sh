@@ -4,7 +4,7 @@
 #   deploy/setup.sh [run|test|bench|lint]...
 #
 # run    to build and to run the demo (the default)
-# test   also what the tests start: nftables, nginx, Node, cargo-nextest
+# test   also what the tests start: nftables, nginx, Redis, Node, cargo-nextest
 # bench  also the proxies that are compared with
 # lint   also cargo-deny, rustfmt and clippy (cargo-deny takes minutes to build)
 set -euo pipefail
@@ -89,6 +89,7 @@ needs_test() {
   want nginx-light nginx
   want nodejs node
   want npm npm
+  want redis-server redis-server
 }
 
 needs_bench() {
