@@ -1,0 +1,16 @@
+//! Rating, from outside: the field's worked numbers, bad input, and the properties every bill must have.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
+
+mod aggregations;
+mod bad_input;
+mod bills;
+mod calendars;
+mod expressions;
+mod models;
+mod numbers;
+mod properties;
+mod sharing;
+mod speech;
+mod thresholds;
+mod wallets;
