@@ -1,0 +1,107 @@
+//! What happens when what was kept is gone.
+
+use creto_quota::Lease;
+
+use super::{NOW_MS, ask, holder, lease, lease_of, limit, line, report, told, usage};
+use crate::{Answer, Issuer, IssuerError, Level};
+
+/// A lease as it was granted before the loss, in this window.
+fn from_before(id: u64, amount: u64) -> Lease {
+    Lease { id, epoch: 1_791_972_000_000, amount, not_after_s: NOW_MS / 1_000 + 30 }
+}
+
+/// Nothing says what was granted, so all counts as granted; the next window is another matter.
+pub async fn an_unknown_namespace_grants_nothing_in_the_windows_under_way(issuer: &dyn Issuer) {
+    let limit = limit("unknown", 100);
+    assert_eq!(usage(issuer, &limit).await.available, 0);
+    let refused = issuer.grant(&limit, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { available: 0, leased: 0, .. }), "{refused:?}");
+    let seen = usage(issuer, &limit).await;
+    assert_eq!((seen.assumed, seen.available), (100, 0));
+    let raised = crate::QuotaLimit { amount: 1_000, revision: 2, ..limit };
+    let refused = issuer.grant(&raised, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { .. }), "a raise says nothing of what was granted");
+    // Said too late that it is new.
+    issuer.open_namespace("unknown").await.unwrap();
+    let refused = issuer.grant(&raised, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { .. }));
+    let granted = issuer.grant(&raised, &holder("s"), &ask(1, 100), None, NOW_MS + 3_600_000).await.unwrap();
+    assert_eq!(lease(&granted).amount, 100);
+    let events = issuer.events("unknown", 0).await.unwrap();
+    assert_eq!(events.iter().filter(|event| event.level == Level::DataLost).count(), 1);
+}
+
+/// Each unit a holder gives back was leased before, so it may be leased again.
+pub async fn what_holders_give_back_after_a_loss_can_be_granted(issuer: &dyn Issuer) {
+    let limit = limit("learn", 100);
+    let (first, second) = (from_before(1, 30), from_before(2, 40));
+    let old = Lease { epoch: 1_791_968_400_000, ..from_before(3, 50) };
+    report(issuer, &limit, &holder("s"), &told(7, &[line(&first, 10, 20, true)])).await;
+    assert_eq!(usage(issuer, &limit).await.available, 0, "report 7 may have been counted before");
+    report(issuer, &limit, &holder("s"), &told(8, &[line(&second, 15, 25, true), line(&old, 0, 50, true)]))
+        .await;
+    let seen = usage(issuer, &limit).await;
+    assert_eq!((seen.spent, seen.assumed, seen.available), (25, 50, 25));
+    assert_eq!(lease_of(issuer, &limit, &holder("s"), 9, 25).await.amount, 25);
+    let refused = issuer.grant(&limit, &holder("t"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { available: 0, .. }));
+}
+
+/// Its first report after the loss may be a repetition.
+pub async fn a_report_that_may_have_been_counted_frees_nothing(issuer: &dyn Issuer) {
+    let limit = limit("maybe", 100);
+    // A holder that asks before it reports is no surer.
+    let refused = issuer.grant(&limit, &holder("s"), &ask(5, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { .. }));
+    report(issuer, &limit, &holder("s"), &told(3, &[line(&from_before(1, 60), 0, 60, true)])).await;
+    assert_eq!(usage(issuer, &limit).await.available, 0);
+    assert!(
+        report(issuer, &limit, &holder("s"), &told(3, &[line(&from_before(1, 60), 0, 60, true)]))
+            .await
+            .duplicate
+    );
+    report(issuer, &limit, &holder("s"), &told(4, &[line(&from_before(2, 10), 0, 10, true)])).await;
+    assert_eq!(usage(issuer, &limit).await.available, 10);
+}
+
+/// A backup that was restored does not know its newest reports and leases; holders do.
+pub async fn evidence_of_a_loss_closes_the_window(issuer: &dyn Issuer) {
+    for (namespace, gap) in [("gap", true), ("future", false)] {
+        issuer.open_namespace(namespace).await.unwrap();
+        let limit = limit(namespace, 100);
+        let known = lease_of(issuer, &limit, &holder("s"), 1, 40).await;
+        let future = Lease { id: known.id + 5, ..known };
+        let told =
+            if gap { told(3, &[line(&known, 1, 0, false)]) } else { told(1, &[line(&future, 0, 10, true)]) };
+        report(issuer, &limit, &holder("s"), &told).await;
+        let seen = usage(issuer, &limit).await;
+        let spent = u64::from(gap);
+        assert_eq!((seen.spent, seen.leased, seen.assumed, seen.available), (spent, 40 - spent, 60, 0));
+        let events = issuer.events(namespace, 0).await.unwrap();
+        assert_eq!(events[0].level, Level::DataLost);
+        // What is known to be out comes back as ever.
+        let next = super::told(told.sequence + 1, &[line(&known, 10, 20, false)]);
+        report(issuer, &limit, &holder("s"), &next).await;
+        assert_eq!(usage(issuer, &limit).await.available, 20);
+    }
+}
+
+/// The metering store knows what was used.
+pub async fn settling_a_loss_opens_the_window(issuer: &dyn Issuer) {
+    let limit = limit("settle", 100);
+    report(issuer, &limit, &holder("s"), &told(1, &[])).await;
+    let until_ms = NOW_MS + limit.leases.life_ms;
+    let early = issuer.settle_loss(&limit, 30, until_ms - 1).await.unwrap_err();
+    assert_eq!(early, IssuerError::TooEarly { until_ms });
+    let opened = issuer.settle_loss(&limit, 30, until_ms).await.unwrap();
+    assert_eq!((opened.usage.assumed, opened.usage.available), (30, 70));
+    // What comes in of leases from before is among the 30.
+    let report = told(2, &[line(&from_before(1, 30), 0, 30, true)]);
+    issuer.report(&limit, &holder("s"), &report, until_ms).await.unwrap();
+    assert_eq!(usage(issuer, &limit).await.available, 70);
+    // Where nothing was lost there is nothing to settle.
+    issuer.open_namespace("settled").await.unwrap();
+    let limit = super::limit("settled", 100);
+    lease_of(issuer, &limit, &holder("s"), 1, 40).await;
+    assert_eq!(issuer.settle_loss(&limit, 0, NOW_MS).await.unwrap().usage.available, 60);
+}

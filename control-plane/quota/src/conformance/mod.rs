@@ -1,0 +1,127 @@
+//! What every issuer must do, sentence by sentence. Each scenario opens a namespace of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is a test's failure report"
+)]
+
+mod leases;
+mod loss;
+mod notices;
+mod reports;
+mod terms;
+mod time;
+
+use creto_quota::{Lease, LeaseReport, Report};
+
+pub use self::{leases::*, loss::*, notices::*, reports::*, terms::*, time::*};
+use crate::{Answer, Ask, Granted, Holder, Issuer, Period, QuotaLimit, Reported, Usage};
+
+/// A moment within an hour, a day, a week and a month: Wednesday, 14 October 2026, 10:20:00 UTC.
+pub const NOW_MS: u64 = 1_791_973_200_000;
+
+/// Calls a macro with the name of every scenario.
+#[macro_export]
+macro_rules! every_scenario {
+    ($call:ident) => {
+        $call! {
+            a_lease_is_cut_from_what_is_available_and_no_more
+            a_request_asked_again_gets_the_same_lease
+            a_request_before_the_last_is_refused
+            leases_shrink_as_holders_come_and_units_go
+            a_waiting_call_gets_what_it_needs_or_word_of_what_is_left
+            leases_end_with_their_life_or_their_window
+            holders_with_too_many_open_leases_are_refused
+            a_report_counts_once
+            what_is_given_back_can_be_granted_again
+            overrun_and_overage_count_on_top
+            a_report_goes_along_with_a_request
+            a_foreign_lease_cannot_be_given_back
+            reports_beyond_the_bounds_are_refused
+            a_holder_is_asked_to_give_back_when_others_go_without
+            amounts_are_exact_up_to_the_largest
+            a_new_window_starts_over_and_the_old_one_settles_on_its_own
+            a_dead_holders_lease_is_stranded_never_granted_again
+            a_late_report_brings_stranded_units_back
+            after_a_day_the_rest_is_written_off
+            a_clock_that_goes_back_over_a_window_is_refused
+            old_windows_and_holders_are_forgotten
+            the_warning_comes_once_a_window
+            exhausted_is_told_once_a_window
+            an_hour_above_its_mean_is_a_spike_once
+            no_spike_without_enough_hours_or_below_the_floor
+            events_are_read_in_order_and_forgotten_on_demand
+            unit_and_period_stay_with_the_name
+            a_raise_holds_at_once_and_an_older_revision_is_refused
+            a_lowered_amount_grants_nothing_until_use_is_below_it
+            wrong_limits_are_refused_with_what_to_do
+            namespaces_do_not_see_each_other
+            an_unknown_namespace_grants_nothing_in_the_windows_under_way
+            what_holders_give_back_after_a_loss_can_be_granted
+            a_report_that_may_have_been_counted_frees_nothing
+            evidence_of_a_loss_closes_the_window
+            settling_a_loss_opens_the_window
+        }
+    };
+}
+
+/// A limit of tokens an hour without spikes.
+pub(crate) fn limit(namespace: &str, amount: u64) -> QuotaLimit {
+    QuotaLimit { spike: None, ..QuotaLimit::new(namespace, "tokens", "token", amount, Period::Hourly) }
+}
+
+/// The first run of a sidecar.
+pub(crate) fn holder(name: &str) -> Holder {
+    Holder::new(name, 1)
+}
+
+/// A request for so many units.
+pub(crate) fn ask(request: u64, wanted: u64) -> Ask {
+    Ask { request, wanted, needed: 0 }
+}
+
+/// What became of a lease since the last report.
+pub(crate) fn line(lease: &Lease, spent: u64, given_back: u64, last: bool) -> LeaseReport {
+    LeaseReport { id: lease.id, epoch: lease.epoch, spent, given_back, overrun: 0, last }
+}
+
+/// A report.
+pub(crate) fn told(sequence: u64, leases: &[LeaseReport]) -> Report {
+    Report { sequence, leases: leases.to_vec(), overage: 0 }
+}
+
+/// A lease of all that is needed.
+pub(crate) async fn lease_of(
+    issuer: &dyn Issuer,
+    limit: &QuotaLimit,
+    holder: &Holder,
+    request: u64,
+    units: u64,
+) -> Lease {
+    let ask = Ask { request, wanted: 0, needed: units };
+    lease(&issuer.grant(limit, holder, &ask, None, NOW_MS).await.unwrap())
+}
+
+/// The lease that was granted.
+pub(crate) fn lease(granted: &Granted) -> Lease {
+    match granted.answer {
+        Answer::Lease(lease) => lease,
+        refused => panic!("no lease: {refused:?}"),
+    }
+}
+
+/// A report that is taken in.
+pub(crate) async fn report(
+    issuer: &dyn Issuer,
+    limit: &QuotaLimit,
+    holder: &Holder,
+    report: &Report,
+) -> Reported {
+    issuer.report(limit, holder, report, NOW_MS).await.unwrap()
+}
+
+/// The account of the window of [`NOW_MS`].
+pub(crate) async fn usage(issuer: &dyn Issuer, limit: &QuotaLimit) -> Usage {
+    issuer.usage(limit, NOW_MS).await.unwrap().usage
+}

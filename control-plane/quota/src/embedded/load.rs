@@ -1,0 +1,156 @@
+//! Accounts out of the file.
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use crate::account::{Account, Head, HolderRow, LeaseRow, WindowRow};
+use crate::{Level, QuotaEvent, Window};
+
+const NAMESPACE: &str = "SELECT * FROM quota_namespaces WHERE namespace = ?1";
+const COUNT: &str = "SELECT COUNT(*) FROM quota_limits WHERE namespace = ?1";
+const LIMIT: &str = "SELECT * FROM quota_limits WHERE namespace = ?1 AND name = ?2";
+const WINDOWS: &str = "SELECT * FROM quota_windows WHERE namespace = ?1 AND name = ?2";
+const HOLDERS: &str = "SELECT * FROM quota_holders WHERE namespace = ?1 AND name = ?2";
+const LEASES: &str = "SELECT * FROM quota_leases WHERE namespace = ?1 AND name = ?2";
+const HOURS: &str = "SELECT * FROM quota_hours WHERE namespace = ?1 AND name = ?2";
+const EVENTS: &str =
+    "SELECT * FROM quota_events WHERE namespace = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
+
+/// What is kept of a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Namespace {
+    pub(super) lost_ms: u64,
+    /// The number of the last event.
+    pub(super) events: u64,
+    pub(super) limits: u64,
+}
+
+/// A number as it was written; negative ones are not.
+fn number(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+    Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
+}
+
+pub(super) async fn namespace(
+    file: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<Namespace>, sqlx::Error> {
+    let Some(row) = sqlx::query(NAMESPACE).bind(name).fetch_optional(&mut *file).await? else {
+        return Ok(None);
+    };
+    let limits: i64 = sqlx::query_scalar(COUNT).bind(name).fetch_one(file).await?;
+    let limits = u64::try_from(limits).unwrap_or(0);
+    Ok(Some(Namespace { lost_ms: number(&row, "lost_ms")?, events: number(&row, "events")?, limits }))
+}
+
+/// The account of a limit; a new one when nothing is kept.
+pub(super) async fn account(
+    file: &mut SqliteConnection,
+    key: &(String, String),
+) -> Result<Account, sqlx::Error> {
+    let (namespace, name) = key;
+    let Some(row) = sqlx::query(LIMIT).bind(namespace).bind(name).fetch_optional(&mut *file).await? else {
+        return Ok(Account::default());
+    };
+    let head = Head {
+        unit: row.try_get("unit")?,
+        cycle: row.try_get("cycle")?,
+        revision: number(&row, "revision")?,
+        amount: number(&row, "amount")?,
+        epoch: number(&row, "epoch")?,
+        next_id: number(&row, "next_id")?,
+        window_ms: number(&row, "window_ms")?,
+        learned_ms: number(&row, "learned_ms")?,
+        trusted_epoch: number(&row, "trusted_epoch")?,
+        spike_hour: number(&row, "spike_hour")?,
+        first_hour: number(&row, "first_hour")?,
+    };
+    let rows = async |file: &mut SqliteConnection, sql: &'static str| {
+        sqlx::query(sql).bind(namespace).bind(name).fetch_all(file).await
+    };
+    let kept = rows(file, WINDOWS).await?;
+    let windows = kept
+        .iter()
+        .map(|row| Ok((number(row, "start_ms")?, window(row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let kept = rows(file, HOLDERS).await?;
+    let holders = kept
+        .iter()
+        .map(|row| Ok((row.try_get("holder")?, holder(row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let kept = rows(file, LEASES).await?;
+    let leases = kept
+        .iter()
+        .map(|row| Ok(((number(row, "epoch")?, number(row, "id")?), lease(row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let kept = rows(file, HOURS).await?;
+    let hours = kept
+        .iter()
+        .map(|row| Ok((number(row, "hour")?, number(row, "used")?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    Ok(Account::restore(head, windows, holders, leases, hours))
+}
+
+fn window(row: &SqliteRow) -> Result<WindowRow, sqlx::Error> {
+    Ok(WindowRow {
+        end_ms: number(row, "end_ms")?,
+        spent: number(row, "spent")?,
+        overrun: number(row, "overrun")?,
+        overage: number(row, "overage")?,
+        leased: number(row, "leased")?,
+        stranded: number(row, "stranded")?,
+        lost: number(row, "lost")?,
+        assumed: number(row, "assumed")?,
+        cap: number(row, "cap")?,
+        scarce_until_ms: number(row, "scarce_until_ms")?,
+        told: number(row, "told")?,
+    })
+}
+
+fn holder(row: &SqliteRow) -> Result<HolderRow, sqlx::Error> {
+    Ok(HolderRow {
+        sequence: number(row, "sequence")?,
+        request: number(row, "request")?,
+        lease: (number(row, "lease_epoch")?, number(row, "lease_id")?),
+        open: number(row, "open")?,
+        seen_ms: number(row, "seen_ms")?,
+        era: number(row, "era")?,
+    })
+}
+
+fn lease(row: &SqliteRow) -> Result<LeaseRow, sqlx::Error> {
+    Ok(LeaseRow {
+        holder: row.try_get("holder")?,
+        window_ms: number(row, "window_ms")?,
+        amount: number(row, "amount")?,
+        open: number(row, "open")?,
+        end_ms: number(row, "end_ms")?,
+        stranded: number(row, "stranded")? != 0,
+    })
+}
+
+/// Events after a number, oldest first.
+pub(super) async fn events(
+    file: &mut SqliteConnection,
+    namespace: &str,
+    after: u64,
+    most: u32,
+) -> Result<Vec<QuotaEvent>, sqlx::Error> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = sqlx::query(EVENTS).bind(namespace).bind(after).bind(most).fetch_all(file).await?;
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &SqliteRow) -> Result<QuotaEvent, sqlx::Error> {
+    let level: String = row.try_get("level")?;
+    let level: Level = level.parse().map_err(|()| sqlx::Error::Decode(format!("level {level:?}").into()))?;
+    Ok(QuotaEvent {
+        sequence: number(row, "sequence")?,
+        limit: row.try_get::<String, _>("name")?.into(),
+        level,
+        window: Window { start_ms: number(row, "start_ms")?, end_ms: number(row, "end_ms")? },
+        at_ms: number(row, "at_ms")?,
+        used: number(row, "used")?,
+        measure: number(row, "measure")?,
+        hours: u32::try_from(number(row, "hours")?).unwrap_or(u32::MAX),
+    })
+}

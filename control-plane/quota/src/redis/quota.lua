@@ -1,0 +1,429 @@
+-- One request to the issuer of quotas. The rules are those of account/*.rs, word for word; its tests run on both.
+--
+-- Bounds (MAX_..., ..._MS) are put in front of this text. Numbers are doubles: whole up to 2^53, which no amount passes.
+-- Rows are kept as MessagePack in hashes; numbers leave as text, since Lua's own way to print them drops digits.
+local RUN, LIMITS, EVENTS, HEAD, WINDOWS, STARTS, HOLDERS, SEEN, LEASES, DUE, HOURS = unpack(KEYS)
+local op, now, known_version, run_id, durable = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+
+local function text(number) return string.format('%.0f', number) end
+local function add(total, units) return math.min(total + units, MAX_UNITS) end
+-- Exact, unlike a division that is rounded and then cut.
+local function quotient(whole, part) return (whole - math.fmod(whole, part)) / part end
+-- whole * small as two numbers of which the second is below 2^26, so that products can be compared without error.
+local function product(whole, small)
+  local low = math.fmod(whole, 67108864)
+  local high = (whole - low) / 67108864 * small
+  low = low * small
+  local carry = quotient(low, 67108864)
+  return high + carry, low - carry * 67108864
+end
+local function above(left, left_times, right, right_times)
+  local high, low = product(left, left_times)
+  local other_high, other_low = product(right, right_times)
+  return high > other_high or high == other_high and low > other_low
+end
+
+-- The namespace.
+local run = redis.call('HMGET', RUN, 'version', 'lost_ms', 'run_id', 'events')
+local version, lost_ms, events = tonumber(run[1] or '0'), tonumber(run[2] or '0'), tonumber(run[4] or '0')
+local lost = false
+if not run[1] then
+  -- Gone, unless it is said to be new and nobody here has seen it.
+  lost = op ~= 'open' or known_version > 0
+elseif version < known_version then
+  lost = true
+elseif run[3] ~= run_id and durable == '0' then
+  lost = true
+end
+-- Those who only look do not know what time it is: the loss is noted by the next who grants or reports.
+local looks = op == 'open' or op == 'events' or op == 'forget' or op == 'usage'
+if lost then
+  lost_ms = looks and MAX_UNITS or math.max(now, lost_ms + 1)
+  version = math.max(version, known_version)
+end
+if not (lost and looks) then
+  version = version + 1
+  redis.call('HSET', RUN, 'version', text(version), 'lost_ms', text(lost_ms), 'run_id', run_id, 'events', text(events))
+end
+
+local function ok(...) return {'ok', text(version), ...} end
+local function refused(code, ...) return {code, text(version), ...} end
+
+if op == 'open' then return ok() end
+if op == 'events' then
+  return ok(unpack(redis.call('ZRANGEBYSCORE', EVENTS, '(' .. ARGV[6], '+inf', 'LIMIT', 0, MAX_EVENTS_READ)))
+end
+if op == 'forget' then
+  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[6])
+  return ok()
+end
+
+-- The limit.
+local limit = {
+  name = ARGV[6], unit = ARGV[7], cycle = ARGV[8], revision = tonumber(ARGV[9]), amount = tonumber(ARGV[10]),
+  warn = tonumber(ARGV[11]), life_ms = tonumber(ARGV[12]), minimum = tonumber(ARGV[13]),
+  spike_percent = tonumber(ARGV[14]), spike_hours = tonumber(ARGV[15]), spike_minimum = tonumber(ARGV[16]),
+  spike_floor = tonumber(ARGV[17]),
+}
+local start_ms, end_ms = tonumber(ARGV[18]), tonumber(ARGV[19])
+local next_argument = 20
+local function argument()
+  next_argument = next_argument + 1
+  return ARGV[next_argument - 1]
+end
+local function number() return tonumber(argument()) end
+
+local kept = redis.call('GET', HEAD)
+local head = kept and cmsgpack.unpack(kept) or {
+  revision = 0, amount = 0, epoch = 0, next_id = 0, window_ms = 0, learned_ms = 0, trusted_epoch = 0,
+  spike_hour = 0, first_hour = 0,
+}
+
+-- Rows that are read are written back at the end; `false` is a row that is gone.
+local windows, holders, leases = {}, {}, {}
+local function row(rows, key, field)
+  if rows[field] == nil then
+    local kept_row = redis.call('HGET', key, field)
+    rows[field] = kept_row and cmsgpack.unpack(kept_row) or false
+  end
+  return rows[field]
+end
+local function window(start) return row(windows, WINDOWS, text(start)) end
+local function lease_name(epoch, id) return text(epoch) .. ':' .. text(id) end
+local function save()
+  redis.call('SET', HEAD, cmsgpack.pack(head))
+  for key, rows in pairs({[WINDOWS] = windows, [HOLDERS] = holders, [LEASES] = leases}) do
+    for field, kept_row in pairs(rows) do
+      if kept_row then
+        redis.call('HSET', key, field, cmsgpack.pack(kept_row))
+      else
+        redis.call('HDEL', key, field)
+      end
+    end
+  end
+end
+
+local function used(w) return w.spent + w.overrun + w.overage + w.stranded + w.lost + w.assumed end
+local function committed(w) return math.min(used(w), MAX_UNITS) + w.leased end
+local function available(w)
+  local ceiling = head.amount
+  if w.cap > 0 then ceiling = math.min(ceiling, w.cap) end
+  return math.max(ceiling - committed(w), 0)
+end
+
+local function publish(level, from_ms, to_ms, units, measure, hours)
+  events = events + 1
+  redis.call('HSET', RUN, 'events', text(events))
+  local line = {text(events), limit.name, level, text(from_ms), text(to_ms), text(now), text(units), text(measure), text(hours)}
+  redis.call('ZADD', EVENTS, text(events), table.concat(line, ' '))
+  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', text(events - MAX_EVENTS))
+end
+local function tell(start, level)
+  local w = window(start)
+  if not w or w['told_' .. level] then return end
+  w['told_' .. level] = true
+  publish(level, start, w.end_ms, math.min(used(w), MAX_UNITS), head.amount, 0)
+end
+local function warn(start)
+  local w = window(start)
+  if not w then return end
+  local units = used(w)
+  if units > 0 and not above(head.amount, limit.warn, math.min(units, MAX_UNITS), 100) then tell(start, 'warning') end
+end
+
+-- Data was lost: whatever could have been granted in this window counts as used.
+local function learn(at_ms)
+  head.learned_ms = math.max(at_ms, head.learned_ms + 1)
+  head.epoch = math.max(at_ms, head.epoch + 1)
+  head.next_id = 1
+  local w = window(start_ms)
+  w.assumed = add(w.assumed, math.max(head.amount - committed(w), 0))
+  w.cap = math.max(head.amount, 1)
+  tell(start_ms, 'data-lost')
+end
+
+local function usage_of(w, amount)
+  return ok(text(amount), text(w.spent), text(w.overrun), text(w.overage), text(w.leased), text(w.stranded),
+    text(w.lost), text(w.assumed), text(available(w)))
+end
+
+if op == 'usage' then
+  local w = window(start_ms)
+  if head.revision == 0 then head.amount = limit.amount end
+  if not w then
+    w = {spent = 0, overrun = 0, overage = 0, leased = 0, stranded = 0, lost = 0, assumed = 0, cap = 0}
+    if lost_ms >= start_ms and lost_ms > 0 then w.assumed = head.amount end
+  end
+  return usage_of(w, head.amount)
+end
+
+-- Turn to the window of now, and to the terms of the limit.
+if head.revision == 0 then
+  if redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
+  redis.call('SADD', LIMITS, limit.name)
+  head.unit, head.cycle = limit.unit, limit.cycle
+elseif head.unit ~= limit.unit or head.cycle ~= limit.cycle then
+  return refused('changed', head.unit, head.cycle)
+end
+if limit.revision < head.revision or limit.revision == head.revision and limit.amount ~= head.amount then
+  return refused('outdated', text(head.revision))
+end
+if start_ms < head.window_ms then return refused('clock', text(head.window_ms)) end
+if limit.revision > head.revision then head.revision, head.amount = limit.revision, limit.amount end
+if not window(start_ms) then
+  head.window_ms = start_ms
+  head.epoch = math.max(start_ms, head.epoch + 1)
+  head.next_id = 1
+  windows[text(start_ms)] = {
+    end_ms = end_ms, spent = 0, overrun = 0, overage = 0, leased = 0, stranded = 0, lost = 0, assumed = 0, cap = 0,
+    scarce_until_ms = 0,
+  }
+  redis.call('ZADD', STARTS, text(start_ms), text(start_ms))
+end
+local current = window(start_ms)
+if lost_ms > head.learned_ms and lost_ms >= start_ms then learn(lost_ms) end
+
+local function heard(name)
+  local h = holders[name]
+  h.seen_ms = math.max(now, h.seen_ms)
+  redis.call('ZADD', SEEN, text(h.seen_ms), name)
+end
+local function close(name, l)
+  leases[name] = false
+  redis.call('ZREM', DUE, name)
+  local h = row(holders, HOLDERS, l.holder)
+  if h then h.open = math.max(h.open - 1, 0) end
+end
+local function hint(name)
+  local h = holders[name]
+  if not h or now >= current.scarce_until_ms or h.request == 0 then return '', '' end
+  local l = row(leases, LEASES, lease_name(h.epoch, h.id))
+  if l and l.window_ms == start_ms and not l.stranded and l.open > 0 then return text(h.epoch), text(h.id) end
+  return '', ''
+end
+
+local function count_hour(units)
+  if units == 0 then return end
+  local hour = quotient(now, HOUR_MS)
+  if head.first_hour == 0 then head.first_hour = hour end
+  local so_far = add(tonumber(redis.call('HGET', HOURS, text(hour)) or '0'), units)
+  redis.call('HSET', HOURS, text(hour), text(so_far))
+  if limit.spike_percent == 0 or hour <= head.spike_hour then return end
+  local hours = math.min(limit.spike_hours, math.max(hour - head.first_hour, 0))
+  if hours < limit.spike_minimum or so_far < limit.spike_floor then return end
+  local fields, sum = {}, 0
+  for before = 1, hours do fields[before] = text(hour - before) end
+  for _, before in ipairs(redis.call('HMGET', HOURS, unpack(fields))) do sum = add(sum, tonumber(before or '0')) end
+  if not above(so_far, hours * 100, sum, limit.spike_percent) then return end
+  head.spike_hour = hour
+  publish('spike', hour * HOUR_MS, (hour + 1) * HOUR_MS, so_far, sum, hours)
+end
+
+local function take(from, field, units)
+  local taken = math.min(units, from[field])
+  from[field] = from[field] - taken
+  return taken
+end
+local function take_unknown(units)
+  local taken = take(current, 'lost', units)
+  return taken + take(current, 'assumed', units - taken)
+end
+
+local function report(name)
+  local sequence, overage, count = number(), number(), number()
+  local lines, sure, future = {}, true, false
+  for at = 1, count do
+    local line = {epoch = number(), id = number(), spent = number(), back = number(), overrun = number(), last = number()}
+    if line.epoch > head.epoch or line.epoch == head.epoch and line.id >= head.next_id then future = true end
+    lines[at] = line
+  end
+  local h = row(holders, HOLDERS, name)
+  if h and sequence <= h.sequence then
+    heard(name)
+    return nil, h.sequence, true
+  end
+  if not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS then return 'holders' end
+  local is_known = h and h.era == head.learned_ms + 1
+  local gap = is_known and sequence > h.sequence + 1
+  sure = is_known and not gap and not future
+  if gap or future then learn(now) end
+  if not h then
+    h = {sequence = 0, request = 0, epoch = 0, id = 0, open = 0, seen_ms = 0, era = 0}
+    holders[name] = h
+  end
+  local touched, units = {[start_ms] = true}, overage
+  current.overage = add(current.overage, overage)
+  for _, line in ipairs(lines) do
+    local key = lease_name(line.epoch, line.id)
+    local l = row(leases, LEASES, key)
+    if not l then
+      if line.epoch >= math.max(head.window_ms, head.trusted_epoch) then
+        current.spent = add(current.spent, take_unknown(line.spent))
+        if sure then take_unknown(line.back) end
+      end
+      current.overrun = add(current.overrun, line.overrun)
+      units = add(units, add(line.spent, line.overrun))
+    elseif l.holder ~= name then
+      local uncovered = add(line.spent, line.overrun)
+      current.overrun = add(current.overrun, uncovered)
+      units = add(units, uncovered)
+    else
+      local spent = take(l, 'open', line.spent)
+      local back = take(l, 'open', line.back)
+      local rest = line.last == 1 and take(l, 'open', l.open) or 0
+      local uncovered = add(line.overrun, line.spent - spent)
+      local w = window(l.window_ms)
+      touched[l.window_ms] = true
+      take(w, l.stranded and 'stranded' or 'leased', spent + back + rest)
+      w.spent = add(w.spent, spent)
+      w.overrun = add(w.overrun, uncovered)
+      w.lost = add(w.lost, rest + (sure and 0 or back))
+      if l.open == 0 then close(key, l) end
+      units = add(units, add(spent, uncovered))
+    end
+  end
+  h.sequence, h.era = sequence, head.learned_ms + 1
+  heard(name)
+  local starts = {}
+  for start in pairs(touched) do starts[#starts + 1] = start end
+  table.sort(starts)
+  for _, start in ipairs(starts) do warn(start) end
+  count_hour(units)
+  return nil, sequence, false
+end
+
+if op == 'report' then
+  local name = argument()
+  local full, sequence, duplicate = report(name)
+  local epoch, id = hint(name)
+  save()
+  if full then return refused('full', full) end
+  return ok(text(sequence), duplicate and '1' or '0', epoch, id)
+end
+
+if op == 'grant' then
+  local name, request, wanted, needed, reports = argument(), number(), number(), number(), argument()
+  local reported = {'', '', '', ''}
+  if reports == '1' then
+    local full, sequence, duplicate = report(name)
+    if full then
+      save()
+      return refused('full', full)
+    end
+    local epoch, id = hint(name)
+    reported = {text(sequence), duplicate and '1' or '0', epoch, id}
+  end
+  local h = row(holders, HOLDERS, name)
+  if h and request <= h.request then
+    local l = request == h.request and row(leases, LEASES, lease_name(h.epoch, h.id))
+    save()
+    if not l then return refused('stale', text(h.request)) end
+    return ok('lease', text(h.epoch), text(h.id), text(l.amount), text(l.end_ms), unpack(reported))
+  end
+  local full = not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS and 'holders'
+    or h and h.open >= MAX_OPEN_LEASES and 'open'
+    or redis.call('HLEN', LEASES) >= MAX_LEASES and 'leases'
+  if full then
+    save()
+    return refused('full', full)
+  end
+  if not h then
+    local era = request == 1 and head.learned_ms + 1 or 0
+    h = {sequence = 0, request = 0, epoch = 0, id = 0, open = 0, seen_ms = 0, era = era}
+    holders[name] = h
+  end
+  heard(name)
+  local active = redis.call('ZCOUNT', SEEN, text(math.max(now - limit.life_ms * ACTIVE_LIVES, 0)), '+inf')
+  local left, least = available(current), math.max(needed, 1)
+  if left < least then
+    current.scarce_until_ms = now + limit.life_ms
+    tell(start_ms, 'exhausted')
+    save()
+    return ok('exhausted', text(end_ms), text(left), text(current.leased), '', unpack(reported))
+  end
+  local units = math.min(wanted, quotient(left, 2 * math.max(active, 1)))
+  units = math.min(math.max(units, limit.minimum, least), left, MAX_LEASE_AMOUNT)
+  current.leased = add(current.leased, units)
+  local ends = math.min(now + limit.life_ms, end_ms)
+  ends = ends - math.fmod(ends, 1000)
+  local epoch, id = head.epoch, head.next_id
+  head.next_id = id + 1
+  local key = lease_name(epoch, id)
+  leases[key] = {holder = name, window_ms = start_ms, amount = units, open = units, end_ms = ends, stranded = false}
+  redis.call('ZADD', DUE, text(ends), key)
+  h.request, h.epoch, h.id, h.open = request, epoch, id, h.open + 1
+  save()
+  return ok('lease', text(epoch), text(id), text(units), text(ends), unpack(reported))
+end
+
+if op == 'expire' then
+  local stranded, written_off, touched = 0, 0, {}
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', text(now), 'LIMIT', 0, EXPIRE_BATCH)) do
+    local l = row(leases, LEASES, key)
+    if not l then
+      redis.call('ZREM', DUE, key)
+    else
+      local w = window(l.window_ms)
+      touched[#touched + 1] = l.window_ms
+      if l.stranded then
+        take(w, 'stranded', l.open)
+        w.lost = add(w.lost, l.open)
+        written_off = written_off + l.open
+        close(key, l)
+      else
+        l.stranded = true
+        redis.call('ZADD', DUE, text(l.end_ms + WRITE_OFF_AFTER_MS), key)
+        take(w, 'leased', l.open)
+        w.stranded = add(w.stranded, l.open)
+        stranded = stranded + l.open
+      end
+    end
+  end
+  table.sort(touched)
+  for _, start in ipairs(touched) do warn(start) end
+  local since = math.max(now - WRITE_OFF_AFTER_MS, 0)
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', SEEN, '-inf', '(' .. text(since), 'LIMIT', 0, EXPIRE_BATCH)) do
+    local h = row(holders, HOLDERS, name)
+    if not h or h.open == 0 then
+      holders[name] = false
+      redis.call('ZREM', SEEN, name)
+    end
+  end
+  local until_ms = text(math.max(now - WINDOW_KEPT_MS, 0))
+  for _, start in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', until_ms, 'LIMIT', 0, EXPIRE_BATCH)) do
+    local from = tonumber(start)
+    local w = window(from)
+    local over = w and w.end_ms + WINDOW_KEPT_MS + (w.end_ms - from) <= now and w.leased == 0 and w.stranded == 0
+    if not w or over and from < head.window_ms then
+      windows[start] = false
+      redis.call('ZREM', STARTS, start)
+    end
+  end
+  local first_hour = quotient(now, HOUR_MS) - MAX_SPIKE_HOURS
+  for _, hour in ipairs(redis.call('HKEYS', HOURS)) do
+    if tonumber(hour) < first_hour then redis.call('HDEL', HOURS, hour) end
+  end
+  save()
+  local more = redis.call('ZCOUNT', DUE, '-inf', text(now))
+  return ok(text(stranded), text(written_off), more > 0 and '1' or '0')
+end
+
+if op == 'settle-loss' then
+  local units = number()
+  if head.learned_ms >= start_ms then
+    local until_ms = head.learned_ms + limit.life_ms
+    if now < until_ms then
+      save()
+      return refused('early', text(until_ms))
+    end
+    head.epoch = math.max(now, head.epoch + 1)
+    head.next_id = 1
+    head.trusted_epoch = head.epoch
+    current.assumed = math.min(current.assumed, units)
+    current.cap = 0
+  end
+  save()
+  return usage_of(current, head.amount)
+end
+
+return refused('unknown')
