@@ -77,12 +77,30 @@ NOT_COUNTED = {
     "input_cost_per_request", "input_cost_per_second", "input_cost_per_text_message",
     "input_cost_per_video_per_second", "ocr_cost_per_page", "output_cost_per_character", "output_cost_per_pixel",
     "output_cost_per_second", "output_cost_per_video_per_second", "output_cost_per_video_token",
-    "guardrail_cost_per_unit", "regional_endpoint_uplift_multiplier", "regional_processing_uplift_multiplier_eu",
-    "regional_processing_uplift_multiplier_us",
+    "guardrail_cost_per_unit",
 }
 NOT_COUNTED_PATTERN = re.compile(
     r"^(output_cost_per_second_\w+|input_cost_per_video_per_second_above_\d+s_interval|\w+_decisions)$")
-STRUCTURED = {"search_context_cost_per_query", "off_peak_pricing"}
+STRUCTURED = {"search_context_cost_per_query", "off_peak_pricing", "provider_specific_entry"}
+# What multiplies every price of a call by where it is processed; and by where or how fast, in
+# provider_specific_entry. Usage tells neither: the row's `uplift` is the largest product, and only ceilings count it.
+REGIONS = {"regional_endpoint_uplift_multiplier", "regional_processing_uplift_multiplier_eu",
+           "regional_processing_uplift_multiplier_us"}
+SPECIFIC_REGIONS, SPECIFIC_SPEEDS = {"us"}, {"fast"}
+# The list has the price of a code container as a model of its own, in dollars a session.
+CONTAINERS = {"openai": "openai/container", "azure-openai": "azure/container"}
+# What is wrong in the list: the model, its field and the value that is wrong; then the field it must be, or why the
+# model is left out. Once the list has another value, the entry stops the script: look again.
+WRONG_FIELD = {
+    # Half the input price is OpenAI's price of cached input, which the undated models have; OpenAI bills no writes.
+    ("ft:gpt-4o-2024-11-20", "cache_creation_input_token_cost", "1.875e-06"): "cache_read_input_token_cost",
+}
+WRONG_PRICE = {
+    ("embed-multilingual-light-v3.0", "input_cost_per_token", "0.0001"):
+        "100 dollars per million tokens, a thousand times its siblings: per thousand, likely",
+    ("vertex_ai/lyria-002", "output_cost_per_image", "0.06"):
+        "music by the clip, given as a price of images; usage has no count of clips",
+}
 PRICE_WORDS = re.compile(r"cost|pric|uplift|multiplier|fee|rate(?!s?_limit)")
 NOT_PRICES = {"audio_transcription_config", "bedrock_output_config_effort_ceiling", "web_search_billing_unit"}
 
@@ -114,7 +132,7 @@ def price_cells(model, entry):
     """{(service tier, threshold): {kind: price}} of the list's entry."""
     cells = {}
     for field, value in entry.items():
-        if not PRICE_WORDS.search(field) or field in STRUCTURED or field in NOT_PRICES:
+        if not PRICE_WORDS.search(field) or field in STRUCTURED or field in NOT_PRICES or field in REGIONS:
             continue
         if field.startswith("supports_"):
             continue
@@ -132,7 +150,23 @@ def price_cells(model, entry):
     return cells
 
 
-def normal(model, cells):
+def corrected(model, entry):
+    """The entry without what is known to be wrong in it."""
+    for (wrong, field, value), why in WRONG_PRICE.items():
+        if wrong == model:
+            if entry.get(field) != value:
+                sys.exit(f"{model}: {field} is no longer {value}; look whether WRONG_PRICE still holds")
+            raise LeftOut(why)
+    entry = dict(entry)
+    for (wrong, field, value), right in WRONG_FIELD.items():
+        if wrong == model:
+            if entry.pop(field, None) != value or right in entry:
+                sys.exit(f"{model}: {field} is no longer {value}; look whether WRONG_FIELD still holds")
+            entry[right] = value
+    return entry
+
+
+def normal(model, cells, mode):
     """Kinds of the list turned into kinds of usage."""
     base = cells.get(("standard", 0), {})
     for cell in cells.values():
@@ -153,7 +187,10 @@ def normal(model, cells):
         if service == "standard" and above:
             for kind in cell.keys() - base.keys():
                 del cell[kind]
-        # Zero stands in the list for what is not sold; those kinds go by convention instead of being free.
+        # Zero stands in the list for what is not sold; those kinds go by convention instead of being free. But what
+        # a model writes has no convention: only embeddings are free, since their models write nothing.
+        if mode != "embedding" and Decimal(cell.get("output", "1")) == 0:
+            raise LeftOut("output is free")
         for kind in [kind for kind, price in cell.items() if Decimal(price) == 0 and kind != "output"]:
             del cell[kind]
         # A price that is what convention says anyway follows that price through every tier.
@@ -174,15 +211,36 @@ def per_tool_call(model, entry):
     return prices.pop() if len(prices) == 1 else None
 
 
+def uplift(model, entry):
+    """The largest product of a region's and a speed's multiplier, if it is above one."""
+    regions = [decimal(entry[field], model, field) for field in REGIONS & entry.keys()]
+    speeds = []
+    for key, value in entry.get("provider_specific_entry", {}).items():
+        if key in SPECIFIC_REGIONS | SPECIFIC_SPEEDS:
+            (regions if key in SPECIFIC_REGIONS else speeds).append(decimal(value, model, key))
+        elif has_number(value):
+            sys.exit(f"{model}: unknown provider_specific_entry {key} = {value!r}; teach SPECIFIC_* about it")
+    most = max(map(Decimal, ["1", *regions])) * max(map(Decimal, ["1", *speeds]))
+    return decimal(str(most), model, "uplift") if most > 1 else None
+
+
+def has_number(value):
+    """Numbers are read as text, so text that is a number counts as one."""
+    if isinstance(value, (dict, list)):
+        return any(map(has_number, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d*\.?\d+([eE][-+]?\d+)?\s*", value) is not None
+
+
 def ordered(cell):
     return {kind: cell[kind] for kind in ORDER if kind in cell}
 
 
-def body(model, entry, provider):
-    """A row without its names, id and dates."""
+def body(model, entry, provider, container):
+    """A row without its names, id and dates; `container` is the provider's price of a code container, if known."""
+    entry = corrected(model, entry)
     if "off_peak_pricing" in entry:
         raise LeftOut("its price depends on the hour")
-    cells = normal(model, price_cells(model, entry))
+    cells = normal(model, price_cells(model, entry), entry["mode"])
     tool = per_tool_call(model, entry)
     if tool and Decimal(tool) > 0:
         cells[("standard", 0)]["server_tool_calls"] = tool
@@ -191,6 +249,10 @@ def body(model, entry, provider):
         row["context_window"] = window
     if entry["mode"] != "embedding" and (limit := count(entry, model, "max_output_tokens")) is not None:
         row["max_output"] = limit
+    if (factor := uplift(model, entry)) is not None:
+        row["uplift"] = factor
+    if container and "server_tool_calls" in cells[("standard", 0)] and Decimal(container) > Decimal(tool):
+        row["dearest_tool_call"] = container
     for service in ["standard", *SERVICE_TIERS.values()]:
         if (service, 0) not in cells:
             # A long-context price without any other is no offer: the tier stays unpriced.
@@ -218,6 +280,11 @@ def family(name):
 
 def rows_of(listing):
     rows, left_out = {}, []
+    containers = {provider: decimal(listing[name]["code_interpreter_cost_per_session"], name, "container")
+                  for provider, name in CONTAINERS.items() if name in listing}
+    for name, field, _ in [*WRONG_FIELD, *WRONG_PRICE]:
+        if name not in listing:
+            print(f"{name} is no longer in the list: its entry in WRONG_* can go", file=sys.stderr)
     for name, entry in listing.items():
         if entry.get("litellm_provider") not in PROVIDERS or entry.get("mode") not in MODES:
             continue
@@ -227,7 +294,7 @@ def rows_of(listing):
         if "/" in model and provider not in ("groq",):
             continue
         try:
-            made = body(name, entry, provider)
+            made = body(name, entry, provider, containers.get(provider))
         except LeftOut as why:
             left_out.append((provider, model, str(why)))
             continue

@@ -64,6 +64,17 @@ impl Amount {
         self.0.checked_mul(i128::from(times)).map(Self)
     }
 
+    /// The product with another amount above zero, rounded up to the next 1e-15, unless it is too large.
+    #[must_use]
+    pub fn checked_mul_up(self, times: Self) -> Option<Self> {
+        // Whole and rest apart: neither product of a rest is beyond 1e38.
+        let rest = times.0.rem_euclid(ONE);
+        let of_rest = (self.0.rem_euclid(ONE) * rest + (ONE - 1)).div_euclid(ONE);
+        let whole = self.0.checked_mul(times.0.div_euclid(ONE))?;
+        let of_whole = self.0.div_euclid(ONE).checked_mul(rest)?;
+        whole.checked_add(of_whole)?.checked_add(of_rest).map(Self)
+    }
+
     /// The nearest multiple of 10^-`decimals`, as a count of these; a half goes away from zero. `decimals` above
     /// [`DECIMALS`] count as that.
     #[must_use]

@@ -15,7 +15,8 @@ pub struct Bounds {
     /// named by address may come to.
     pub extra_input_tokens: u64,
     /// The call refers to what is not in it (an earlier answer, a stored file), or lets the provider run tools whose
-    /// results the model reads: then it may read its whole context window, whatever the bytes.
+    /// results the model reads: then it may read its whole context window, whatever the bytes, once and again after
+    /// each of `server_tool_calls`.
     pub reads_unseen: bool,
     /// Most output tokens of one answer, as the call says; `None` is the model's own bound.
     pub max_output_tokens: Option<u64>,

@@ -65,21 +65,21 @@ impl Index {
         self.providers.contains_key(provider)
     }
 
-    /// Rows that name the model, exactly.
-    pub(crate) fn exact(&self, provider: &str, model: &str) -> Option<&[Arc<ModelPrice>]> {
-        self.providers.get(provider)?.exact.get(model).map(Vec::as_slice)
+    /// Rows of the first of `names` that any row has.
+    pub(crate) fn exact<N: AsRef<str>>(&self, provider: &str, names: &[N]) -> Option<&[Arc<ModelPrice>]> {
+        let own = self.providers.get(provider)?;
+        names.iter().find_map(|name| own.exact.get(name.as_ref())).map(Vec::as_slice)
     }
 
-    /// Rows whose glob names the model, longest glob first. The star stands for at least one character.
-    pub(crate) fn globs<'a>(
-        &'a self,
-        provider: &str,
-        model: &'a str,
-    ) -> impl Iterator<Item = &'a [Arc<ModelPrice>]> {
-        let globs = self.providers.get(provider).map_or(&[][..], |own| &own.globs);
-        globs
+    /// Rows of the longest glob that the first of `names` fits which fits any. The star stands for at least one
+    /// character. A shorter glob is not looked at, even if the longest has no row in effect: the longer was made
+    /// because the shorter's prices do not hold.
+    pub(crate) fn glob<N: AsRef<str>>(&self, provider: &str, names: &[N]) -> Option<&[Arc<ModelPrice>]> {
+        let own = self.providers.get(provider)?;
+        let fits = |name: &str, prefix: &str| name.len() > prefix.len() && name.starts_with(prefix);
+        names
             .iter()
-            .filter(move |(prefix, _)| model.len() > prefix.len() && model.starts_with(&**prefix))
+            .find_map(|name| own.globs.iter().find(|(prefix, _)| fits(name.as_ref(), prefix)))
             .map(|(_, rows)| rows.as_slice())
     }
 }

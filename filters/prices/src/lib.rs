@@ -72,5 +72,7 @@ pub const MAX_ALIASES: usize = 64;
 pub const MAX_LONG: usize = 8;
 /// Longest id, provider, model or alias in a row, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
+/// Highest `uplift` of a row believed: a hundred.
+pub const MAX_UPLIFT: Amount = Amount::from_count(10_i128.pow(DECIMALS + 2));
 /// Highest price of one unit believed, in the currency's unit: a million.
 pub const MAX_RATE: Amount = Amount::from_count(10_i128.pow(DECIMALS + 6));

@@ -27,30 +27,39 @@ pub(crate) fn provider(name: &str) -> String {
     alias.map_or(lower, |(_, provider)| (*provider).to_owned())
 }
 
-/// The model's name in lower case and without the resource path around it: `models/x`, `publishers/google/models/x`,
-/// and ARNs of Bedrock's foundation models and system inference profiles. Application inference profiles and
-/// provisioned models have names of the customer's own, which tell nothing.
-pub(crate) fn model(name: &str) -> Option<String> {
+/// The names to look a model up by, in this order: its whole name in lower case, so that a row can name a resource of
+/// the customer's own, then what [`bare`] leaves of it. None if it is empty or too long.
+pub(crate) fn lookups(name: &str) -> Vec<String> {
     if name.is_empty() || name.len() > MAX_LOOKUP_BYTES {
-        return None;
+        return Vec::new();
     }
     let lower = name.to_ascii_lowercase();
+    let bare = bare(&lower).map(str::to_owned);
+    std::iter::once(lower).chain(bare).collect()
+}
+
+/// The model's name without the resource path around it, if there is one: `models/x`, `publishers/google/models/x`,
+/// and ARNs of Bedrock's foundation models and system inference profiles. Application inference profiles and
+/// provisioned models have names of the customer's own, which tell nothing.
+fn bare(lower: &str) -> Option<&str> {
     if lower.starts_with("arn:") {
         let (head, model) = lower.split_once('/')?;
         let ours = head.ends_with(":foundation-model") || head.ends_with(":inference-profile");
-        return ours.then(|| model.to_owned());
+        return (ours && !model.is_empty()).then_some(model);
     }
-    match lower.rsplit_once("models/") {
-        Some((head, model)) if head.is_empty() || head.ends_with('/') => Some(model.to_owned()),
-        _ => Some(lower),
-    }
+    let (head, model) = lower.rsplit_once("models/")?;
+    ((head.is_empty() || head.ends_with('/')) && !model.is_empty()).then_some(model)
 }
 
 /// The undated name of a dated one: `gpt-4o` of `gpt-4o-2024-08-06`, `claude-opus-4` of `claude-opus-4@20250514`.
 ///
 /// Only a whole date of the calendar from 2020 on, after `-` or `@`, is taken off, so the rest is the name of a model
 /// whose snapshot this is. Anything shorter (`-0613`, `-002`, `-mini`) can be a model of its own.
+/// Nor does an ARN that a row may name have one: what it ends in is an id.
 pub(crate) fn undated(name: &str) -> Option<&str> {
+    if name.starts_with("arn:") {
+        return None;
+    }
     let whole = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
     let valid = |year: &str, month: &str, day: &str| {
         let number = |digits: &str| if whole(digits) { digits.parse::<i16>().ok() } else { None };
@@ -83,7 +92,7 @@ pub(crate) fn undated(name: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{model, provider, undated};
+    use super::{lookups, provider, undated};
 
     #[test]
     fn a_whole_date_is_taken_off_and_nothing_else() {
@@ -104,19 +113,21 @@ mod tests {
             ("", None),
             ("gpt-é-2024-08-06", Some("gpt-é")),
             ("gpt-4o-2024-08-0é", None),
+            ("arn:aws:bedrock:us-east-1:1:provisioned-model/ab-20250514", None),
         ] {
             assert_eq!(undated(name), base, "{name}");
         }
     }
 
     #[test]
-    fn resource_paths_are_taken_off() {
+    fn a_name_is_looked_up_whole_and_then_without_its_resource_path() {
         for (name, bare) in [
-            ("GPT-4o", Some("gpt-4o")),
+            ("GPT-4o", None),
             ("models/gemini-2.5-pro", Some("gemini-2.5-pro")),
+            ("models/", None),
             ("publishers/google/models/gemini-2.5-pro", Some("gemini-2.5-pro")),
-            ("mymodels/x", Some("mymodels/x")),
-            ("openai/gpt-oss-120b", Some("openai/gpt-oss-120b")),
+            ("mymodels/x", None),
+            ("openai/gpt-oss-120b", None),
             (
                 "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
                 Some("amazon.nova-pro-v1:0"),
@@ -127,11 +138,13 @@ mod tests {
             ),
             ("arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12", None),
             ("arn:aws:bedrock:us-east-1:1:provisioned-model/ab12", None),
-            ("", None),
         ] {
-            assert_eq!(model(name).as_deref(), bare, "{name}");
+            let whole = name.to_ascii_lowercase();
+            let expected: Vec<&str> = std::iter::once(whole.as_str()).chain(bare).collect();
+            assert_eq!(lookups(name), expected, "{name}");
         }
-        assert_eq!(model(&"x".repeat(513)), None);
+        assert!(lookups("").is_empty());
+        assert!(lookups(&"x".repeat(513)).is_empty());
     }
 
     #[test]

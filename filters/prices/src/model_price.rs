@@ -42,6 +42,10 @@ pub struct ModelPrice {
     pub(crate) to_ms: i64,
     pub(crate) context_window: Option<u64>,
     pub(crate) max_output: Option<u64>,
+    /// What the dearest region and speed multiply prices by.
+    pub(crate) uplift: Amount,
+    /// Price of the provider's dearest tool, where tools differ.
+    pub(crate) dearest_tool_call: Option<Amount>,
     /// By [`ServiceTier::index`]; the entries of each are ascending and begin at 0.
     pub(crate) tiers: [Option<Box<[Context]>>; ServiceTier::ALL.len()],
 }
@@ -85,6 +89,13 @@ impl ModelPrice {
         self.max_output
     }
 
+    /// What the dearest region and speed that the provider offers multiply the row's prices by; one if they are the
+    /// same everywhere, or the row does not say. [`ModelPrice::ceiling`] counts it, [`ModelPrice::price`] cannot.
+    #[must_use]
+    pub fn uplift(&self) -> Amount {
+        self.uplift
+    }
+
     /// The price of one unit of `kind` at a service tier, for a call with `input_tokens` input tokens.
     ///
     /// # Errors
@@ -96,6 +107,12 @@ impl ModelPrice {
 
     /// The exact price of `usage` at the service tier it was billed at. The number of input tokens, cached or not,
     /// chooses the context prices, which hold for the whole call, output included. Allocates nothing.
+    ///
+    /// It is the price at the provider's ordinary endpoint and speed. A usage does not say where a call was processed
+    /// (data kept in the US or the EU, a regional endpoint) or at which speed (Anthropic's fast mode): such a call
+    /// costs up to [`ModelPrice::uplift`] times as much. Give models that are called so rows of their own with those
+    /// prices. Nor does a usage say which tool the provider ran: every call of one has the price of a web search,
+    /// although others (a code container) can cost more.
     ///
     /// # Errors
     /// The row has no price for the tier, for a context this long, or for a kind that was used; or the sum is too
@@ -128,11 +145,12 @@ impl ModelPrice {
     ///
     /// Every input token is taken at the dearest price of a kind in the bounds, every output token likewise, over
     /// all context prices within reach. A call for a faster tier can be served at the standard one, and a tier that
-    /// is not sold for long contexts too: then the standard prices count besides.
+    /// is not sold for long contexts too: then the standard prices count besides. The sum is multiplied by
+    /// [`ModelPrice::uplift`], and a tool call counts as the provider's dearest, for the bounds tell neither.
     ///
     /// # Errors
-    /// The row has no prices for the tier, or none for images or tool calls that the bounds allow; the output or the
-    /// input is without bound; or the sum is too large.
+    /// The row has no prices for the tier, or none for text in or out, images or tool calls that the bounds allow; the
+    /// output or the input is without bound; or the sum is too large.
     pub fn ceiling(&self, bounds: &Bounds, tier: Option<ServiceTier>) -> Result<Money, Unpriced> {
         let input = self.most_input(bounds)?;
         let mut most = None;
@@ -153,7 +171,8 @@ impl ModelPrice {
             }
         }
         let amount = most.ok_or(Unpriced { reason: Reason::ServiceTier(ServiceTier::Standard) })?;
-        Ok(Money::new(amount, self.currency))
+        let uplifted = amount.checked_mul_up(self.uplift).ok_or(TOO_LARGE)?;
+        Ok(Money::new(uplifted, self.currency))
     }
 
     fn contexts(&self, tier: ServiceTier) -> Result<&[Context], Unpriced> {
@@ -176,7 +195,10 @@ impl ModelPrice {
         if !bounds.reads_unseen {
             return Ok(held);
         }
-        Ok(held.max(self.context_window.ok_or(Unpriced { reason: Reason::ContextWindow })?))
+        let window = self.context_window.ok_or(Unpriced { reason: Reason::ContextWindow })?;
+        // After every tool call the model reads everything anew.
+        let reads = bounds.server_tool_calls.checked_add(1).ok_or(TOO_LARGE)?;
+        held.max(window).checked_mul(reads).ok_or(TOO_LARGE)
     }
 
     /// Raises `most` to what the context prices within reach can come to.
@@ -200,6 +222,15 @@ impl ModelPrice {
                 None if written == Amount::ZERO => 0,
                 None => return Err(Unpriced { reason: Reason::OutputLimit }),
             };
+            let unpriced = |kind: Kind| bounds.kinds.has(kind) && rates[kind.index()].is_none();
+            if input > 0 && unpriced(Kind::Input) {
+                return Err(Unpriced { reason: Reason::Kind(Kind::Input) });
+            }
+            // A model without a price for anything that it writes writes nothing, such as one of embeddings.
+            let writes = Kind::WRITTEN.iter().any(|kind| rates[kind.index()].is_some());
+            if output > 0 && writes && unpriced(Kind::Output) {
+                return Err(Unpriced { reason: Reason::Kind(Kind::Output) });
+            }
             let mut sum = dearest(&Kind::READ).checked_mul(input).ok_or(TOO_LARGE)?;
             let mut add = |rate: Amount, count: u64| -> Result<(), Unpriced> {
                 let amount = rate.checked_mul(count).ok_or(TOO_LARGE)?;
@@ -212,7 +243,8 @@ impl ModelPrice {
             {
                 if count > 0 {
                     let rate = rates[kind.index()].ok_or(Unpriced { reason: Reason::Kind(kind) })?;
-                    add(rate.amount, count)?;
+                    let dearest = self.dearest_tool_call.filter(|_| kind == Kind::ServerToolCalls);
+                    add(rate.amount.max(dearest.unwrap_or(Amount::ZERO)), count)?;
                 }
             }
             *most = Some(most.map_or(sum, |so_far| so_far.max(sum)));

@@ -126,15 +126,19 @@ impl PriceList {
 
     /// The prices of a provider's model at a time, in milliseconds since 1970. May allocate: keep what it returns.
     ///
-    /// Names are compared in lower case, without the resource path around them, in this order; the first that names
-    /// a row in effect at the time is it:
+    /// Names are compared in lower case, first whole, then without the resource path around them, in this order; the
+    /// first that names a row in effect at the time is it:
     ///
     /// 1. own row with that name or alias;
-    /// 2. own row with an alias that ends in a star, the longest first;
+    /// 2. if no own row ever had the name: own row with an alias that ends in a star, the longest that fits;
     /// 3. built-in row with that name or alias;
-    /// 4. if the name ends in a whole date (`-2024-08-06`, `-20240806`, `@20240806`): own row, then built-in row, with
-    ///    the name before the date. No other part of a name is ever taken off or added;
-    /// 5. built-in row with an alias that ends in a star (fine-tuned models).
+    /// 4. if no row of either list ever had the name, and it ends in a whole date (`-2024-08-06`, `-20240806`,
+    ///    `@20240806`): own row (unless a star of theirs fits), then built-in row, with the name before the date. No
+    ///    other part of a name is ever taken off or added;
+    /// 5. if no built-in row ever had the name: built-in row with an alias that ends in a star, the longest that fits
+    ///    (fine-tuned models).
+    ///
+    /// So a name whose rows have all ended is [`Reason::NotInEffect`]: it never gets the price of a likely relative.
     ///
     /// # Errors
     /// There is no such row.
@@ -144,21 +148,30 @@ impl PriceList {
         if !self.own.has_provider(&provider) && !self.base.has_provider(&provider) {
             return Err(unknown(Reason::UnknownProvider));
         }
-        let model = model_name::model(model).ok_or(unknown(Reason::UnknownModel))?;
-        let undated = model_name::undated(&model);
-        let exact = |index: &'_ Index, name: &str| index.exact(&provider, name).map(<[_]>::to_vec);
-        let dated = |index: &'_ Index| undated.and_then(|name| exact(index, name));
-        let candidates = exact(&self.own, &model)
-            .map(|rows| (Matched::Exact, rows))
-            .into_iter()
-            .chain(self.own.globs(&provider, &model).map(|rows| (Matched::Glob, rows.to_vec())))
-            .chain(exact(&self.base, &model).map(|rows| (Matched::Exact, rows)))
-            .chain(dated(&self.own).map(|rows| (Matched::Undated, rows)))
-            .chain(dated(&self.base).map(|rows| (Matched::Undated, rows)))
-            .chain(self.base.globs(&provider, &model).map(|rows| (Matched::Glob, rows.to_vec())));
+        let names = model_name::lookups(model);
+        let own = self.own.exact(&provider, &names);
+        let own_glob = if own.is_none() { self.own.glob(&provider, &names) } else { None };
+        let base = self.base.exact(&provider, &names);
+        let base_glob = if base.is_none() { self.base.glob(&provider, &names) } else { None };
+        // A name that either list knows, at whatever time, is never priced as another model's snapshot.
+        let undated: Vec<&str> = match (&own, &base) {
+            (None, None) => names.iter().filter_map(|name| model_name::undated(name)).collect(),
+            _ => Vec::new(),
+        };
+        let own_undated = if own_glob.is_none() { self.own.exact(&provider, &undated) } else { None };
+        let base_undated = self.base.exact(&provider, &undated);
+        let candidates = [
+            (Matched::Exact, own),
+            (Matched::Glob, own_glob),
+            (Matched::Exact, base),
+            (Matched::Undated, own_undated),
+            (Matched::Undated, base_undated),
+            (Matched::Glob, base_glob),
+        ];
         let mut reason = Reason::UnknownModel;
         for (matched, rows) in candidates {
-            if let Some(price) = in_effect(&rows, at_ms) {
+            let Some(rows) = rows else { continue };
+            if let Some(price) = in_effect(rows, at_ms) {
                 return Ok(Resolved { price: Arc::clone(price), matched });
             }
             reason = Reason::NotInEffect;

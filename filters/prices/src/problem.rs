@@ -127,6 +127,12 @@ pub enum FieldProblem {
         /// The other row.
         other: String,
     },
+    /// An uplift that makes nothing dearer, or is not believed.
+    #[error("must be a factor from 1 to {max}, such as 1.1 for ten percent", max = crate::MAX_UPLIFT)]
+    Uplift,
+    /// A dearest tool call in a row that prices no tool call.
+    #[error("only raises what is reserved for tool calls: price them with `server_tool_calls` too")]
+    ToolCall,
     /// Another version of the format.
     #[error("must be 1, the one version there is")]
     Version,

@@ -2,15 +2,18 @@
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::contexts;
+use crate::amount::{Amount, DECIMALS};
+use crate::contexts::{self, Written};
 use crate::currency::Currency;
 use crate::fields::{Fields, Place, text_of};
+use crate::kind::Kind;
+use crate::model_name;
 use crate::model_price::ModelPrice;
 use crate::node::Node;
 use crate::price_list::{Format, Source};
 use crate::problem::{FieldProblem, PriceListError};
 use crate::service_tier::ServiceTier;
-use crate::{MAX_ALIASES, MAX_LIST_BYTES, MAX_NAME_BYTES, MAX_ROWS};
+use crate::{MAX_ALIASES, MAX_LIST_BYTES, MAX_NAME_BYTES, MAX_ROWS, MAX_UPLIFT};
 
 /// A list as read.
 pub(crate) struct Book {
@@ -105,12 +108,18 @@ fn row(
     let aliases = aliases(&mut fields)?;
     let context_window = fields.count("context_window", creto_metering::MAX_COUNT)?;
     let max_output = fields.count("max_output", creto_metering::MAX_COUNT)?;
-    let tiers = tiers(&mut fields)?;
+    let uplift = uplift(&mut fields)?;
+    let dearest_tool_call = contexts::amount(&mut fields, "dearest_tool_call")?;
+    let (tiers, standard) = tiers(&mut fields)?;
+    if dearest_tool_call.is_some() && !standard.has(Kind::ServerToolCalls) {
+        return Err(fields.wrong("dearest_tool_call", FieldProblem::ToolCall));
+    }
     let place = fields.place.clone();
     fields.finish()?;
     let row = ModelPrice {
         id: id.into(),
-        provider: provider.into(),
+        // Lookups know the same spellings.
+        provider: model_name::provider(&provider).into(),
         model: model.into(),
         aliases,
         currency,
@@ -118,14 +127,27 @@ fn row(
         to_ms: to_ms.unwrap_or(i64::MAX),
         context_window,
         max_output,
+        uplift,
+        dearest_tool_call,
         tiers,
     };
     Ok((row, place))
 }
 
+/// What the dearest way of serving multiplies prices by; one if the row does not say.
+fn uplift(fields: &mut Fields) -> Result<Amount, PriceListError> {
+    const NONE: Amount = Amount::from_count(10_i128.pow(DECIMALS));
+    match contexts::amount(fields, "uplift")? {
+        None => Ok(NONE),
+        Some(uplift) if (NONE..=MAX_UPLIFT).contains(&uplift) => Ok(uplift),
+        Some(_) => Err(fields.wrong("uplift", FieldProblem::Uplift)),
+    }
+}
+
 type Tiers = [Option<Box<[crate::model_price::Context]>>; ServiceTier::ALL.len()];
 
-fn tiers(fields: &mut Fields) -> Result<Tiers, PriceListError> {
+/// The prices at every tier, and the standard ones as written.
+fn tiers(fields: &mut Fields) -> Result<(Tiers, Written), PriceListError> {
     let plain = contexts::read(fields)?;
     let mut tiers = Tiers::default();
     for tier in ServiceTier::ALL {
@@ -136,12 +158,12 @@ fn tiers(fields: &mut Fields) -> Result<Tiers, PriceListError> {
             let mut own = Fields::of(node, place, (&fields.place, tier.as_str()))?;
             let written = contexts::read(&mut own)?;
             own.finish()?;
-            Some(contexts::variant(&written, &plain))
+            Some(contexts::variant(tier, &written, &plain))
         } else {
             None
         };
     }
-    Ok(tiers)
+    Ok((tiers, plain))
 }
 
 fn aliases(fields: &mut Fields) -> Result<Box<[Box<str>]>, PriceListError> {

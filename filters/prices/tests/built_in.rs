@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use creto_metering::Usage;
-use creto_prices::{Bounds, Currency, Kind, Matched, PriceList, Reason, ServiceTier};
+use creto_prices::{Bounds, Currency, Kind, KindSet, Matched, PriceList, Reason, ServiceTier};
 
 /// 2026-11-21.
 const AT_MS: i64 = 1_795_219_200_000;
@@ -156,8 +156,81 @@ fn a_ceiling_can_be_told_for_nearly_every_built_in_model() {
     let list = list();
     let bounds = Bounds { max_output_tokens: Some(1_000), ..Bounds::new(10_000) };
     for row in list.rows() {
+        let mut bounds = bounds;
+        if row.rate(Kind::Input, ServiceTier::Standard, 0).is_err() {
+            // Priced by the image or the token of audio: only a call that says so has a ceiling.
+            let refused = row.ceiling(&bounds, Some(ServiceTier::Standard)).unwrap_err();
+            assert_eq!(refused.reason, Reason::Kind(Kind::Input), "{}", row.id());
+            bounds.kinds = bounds.kinds.without(Kind::Input);
+        }
         assert!(row.ceiling(&bounds, Some(ServiceTier::Standard)).is_ok(), "{}", row.id());
     }
     let unbounded = list.rows().filter(|row| row.ceiling(&Bounds::new(10_000), None).is_err()).count();
     assert!(unbounded * 10 < list.rows().count(), "{unbounded} rows do not know their most output");
+}
+
+#[test]
+fn no_model_that_writes_does_so_for_nothing() {
+    for row in list().rows().filter(|row| row.max_output().is_some()) {
+        for tier in ServiceTier::ALL {
+            let free = row.rate(Kind::Output, tier, 0).is_ok_and(|rate| rate.count() == 0);
+            assert!(!free, "{} at {tier:?}", row.id());
+        }
+    }
+    // Its entry in the list is the router's own fee; the models behind it bill besides.
+    assert_eq!(id("azure-openai", "model-router"), Err(Reason::UnknownModel));
+}
+
+#[test]
+fn what_the_public_list_has_wrong_is_not_taken_over() {
+    let all = list();
+    for row in all.rows() {
+        let rate = |kind| row.rate(kind, ServiceTier::Standard, 0).ok();
+        assert!(rate(Kind::CacheWrite) >= rate(Kind::Input), "{}: writing costs less than reading", row.id());
+    }
+    let tuned = all.resolve("openai", "ft:gpt-4o-2024-11-20", AT_MS).unwrap().price;
+    let rate = |kind| tuned.rate(kind, ServiceTier::Standard, 0).unwrap().to_string();
+    assert_eq!(
+        (rate(Kind::CachedInput).as_str(), rate(Kind::CacheWrite).as_str()),
+        ("0.000001875", "0.00000375")
+    );
+
+    assert_eq!(id("cohere", "embed-multilingual-light-v3.0"), Err(Reason::UnknownModel));
+    assert_eq!(id("vertex", "lyria-002"), Err(Reason::UnknownModel));
+}
+
+#[test]
+fn a_ceiling_covers_the_dearest_region_and_speed_and_the_dearest_tool() {
+    let list = list();
+    let told = |provider, model, tools| {
+        let price = list.resolve(provider, model, AT_MS).unwrap().price;
+        let kinds = KindSet::ALL.without(Kind::CacheWrite).without(Kind::CacheWrite1h);
+        let bounds = Bounds {
+            extra_input_tokens: 0,
+            max_output_tokens: Some(0),
+            server_tool_calls: tools,
+            kinds,
+            ..Bounds::new(1_000_000 * u64::from(tools == 0))
+        };
+        let usage = Usage { input: bounds.input_bytes, server_tool_calls: tools, ..Usage::default() };
+        let cost = price.price(&usage, ServiceTier::Standard).unwrap().amount;
+        let ceiling = price.ceiling(&bounds, Some(ServiceTier::Standard)).unwrap();
+        (cost.to_string(), ceiling.to_string())
+    };
+    let pair = |cost: &str, ceiling: &str| (format!("{cost} USD"), format!("{ceiling} USD"));
+    // Data kept in the US costs a tenth more; the fast mode twice as much, and both together 2.2 times.
+    assert_eq!(told("anthropic", "claude-sonnet-4-6", 0), pair("3", "3.3"));
+    assert_eq!(told("anthropic", "claude-opus-4-8", 0), pair("5", "11"));
+    assert_eq!(told("vertex", "claude-haiku-4-5", 0), pair("1", "1.1"));
+    // A code container costs three web searches.
+    assert_eq!(told("openai", "gpt-5.1", 2), pair("0.02", "0.06"));
+}
+
+#[test]
+fn audio_at_a_faster_tier_is_unpriced_rather_than_at_the_standard_price() {
+    let model = list().resolve("gemini", "gemini-3.1-flash-lite-preview", AT_MS).unwrap().price;
+    let audio = |tier| model.rate(Kind::AudioInput, tier, 0).map(|rate| rate.to_string());
+    assert_eq!(audio(ServiceTier::Standard).unwrap(), "0.0000005");
+    assert_eq!(audio(ServiceTier::Priority).unwrap_err().reason, Reason::Kind(Kind::AudioInput));
+    assert_eq!(audio(ServiceTier::Batch).unwrap(), "0.00000025");
 }

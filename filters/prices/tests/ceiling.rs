@@ -155,3 +155,56 @@ fn a_model_that_writes_nothing_needs_no_bound_on_its_output() {
     let bounds = Bounds { extra_input_tokens: 0, ..Bounds::new(1_000) };
     assert_eq!(model.ceiling(&bounds, STANDARD).unwrap().to_string(), "0.00002 USD");
 }
+
+fn only(fields: &str) -> Arc<ModelPrice> {
+    let row = format!(
+        "version = 1\ncurrency = \"USD\"\n[[rows]]\nid = \"x\"\nprovider = \"acme\"\nmodel = \"m\"\n{fields}"
+    );
+    PriceList::only(&row, Format::Toml).unwrap().resolve("acme", "m", 0).unwrap().price
+}
+
+#[test]
+fn text_without_a_price_is_unpriced_and_not_reserved_at_nothing() {
+    let no_price = |kind| Err(Unpriced { reason: Reason::Kind(kind) });
+    let images = only("images = \"0.04\"\n");
+    let drawn = Bounds { images: 1, ..text(1_000) };
+    assert_eq!(images.ceiling(&drawn, STANDARD), no_price(Kind::Input));
+    let no_text = Bounds { kinds: drawn.kinds.without(Kind::Input), ..drawn };
+    assert_eq!(images.ceiling(&no_text, STANDARD).unwrap().to_string(), "0.04 USD");
+    let nothing_read = Bounds { input_bytes: 0, ..drawn };
+    assert_eq!(images.ceiling(&nothing_read, STANDARD).unwrap().to_string(), "0.04 USD");
+
+    let speech = only("input = \"0.000001\"\naudio_output = \"0.00001\"\n");
+    let spoken = Bounds { kinds: KindSet::ALL, ..text(1_000) };
+    assert_eq!(speech.ceiling(&spoken, STANDARD), no_price(Kind::Output));
+    let no_text = Bounds { kinds: KindSet::ALL.without(Kind::Output), ..spoken };
+    assert_eq!(speech.ceiling(&no_text, STANDARD).unwrap().to_string(), "0.002 USD");
+    assert_eq!(
+        speech.ceiling(&Bounds { max_output_tokens: Some(0), ..spoken }, STANDARD).unwrap().to_string(),
+        "0.001 USD"
+    );
+}
+
+#[test]
+fn what_is_read_unseen_is_read_again_after_every_tool_call() {
+    let unseen = Bounds { reads_unseen: true, max_output_tokens: Some(0), ..text(1_000) };
+    // A million tokens at 12 dollars a million, and a cent a tool call.
+    assert_eq!(ceiling(&unseen, STANDARD), "12 USD");
+    assert_eq!(ceiling(&Bounds { server_tool_calls: 3, ..unseen }, STANDARD), "48.03 USD");
+    assert_eq!(refused(&Bounds { server_tool_calls: u64::MAX, ..unseen }), Reason::TooLarge);
+}
+
+#[test]
+fn an_uplift_and_the_dearest_tool_raise_the_ceiling_and_not_the_price() {
+    let row = only(
+        "input = \"0.000003\"\nserver_tool_calls = \"0.01\"\ndearest_tool_call = \"0.03\"\nuplift = \"1.1\"\n",
+    );
+    let bounds = Bounds { max_output_tokens: Some(0), server_tool_calls: 2, ..text(1_000) };
+    assert_eq!(row.ceiling(&bounds, STANDARD).unwrap().to_string(), "0.0693 USD");
+    let usage = Usage { input: 1_000, server_tool_calls: 2, ..Usage::default() };
+    assert_eq!(row.price(&usage, ServiceTier::Standard).unwrap().amount.to_string(), "0.023 USD");
+    // A dearest tool cheaper than a search lowers nothing.
+    let row = only("server_tool_calls = \"0.01\"\ndearest_tool_call = \"0.005\"\n");
+    let bounds = Bounds { server_tool_calls: 2, ..text(0) };
+    assert_eq!(row.ceiling(&bounds, STANDARD).unwrap().to_string(), "0.02 USD");
+}

@@ -148,3 +148,24 @@ proptest! {
         prop_assert_eq!(a.checked_add(&b).unwrap().checked_sub(&b).unwrap(), a);
     }
 }
+
+proptest! {
+    #[test]
+    fn a_product_is_exact_or_rounded_up(count in -(1_i128 << 60)..1 << 60, times in 0_i128..1 << 60) {
+        const ONE: i128 = 1_000_000_000_000_000;
+        let product = Amount::from_count(count).checked_mul_up(Amount::from_count(times)).unwrap();
+        // What was added to the exact product is less than the smallest amount.
+        let added = product.count() * ONE - count * times;
+        prop_assert!((0..ONE).contains(&added), "{added}");
+    }
+
+    #[test]
+    fn a_product_too_large_is_refused(count in any::<i128>(), times in 0_i128..200_000_000_000_000_000) {
+        let factor = Amount::from_count(times);
+        if let Some(product) = Amount::from_count(count).checked_mul_up(factor) {
+            let (down, up) = (factor.count() / 1_000_000_000_000_000, factor.count() / 1_000_000_000_000_000 + 1);
+            let between = [count.saturating_mul(down), count.saturating_mul(up)];
+            prop_assert!((between[0].min(between[1])..=between[0].max(between[1])).contains(&product.count()));
+        }
+    }
+}

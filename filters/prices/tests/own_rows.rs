@@ -302,3 +302,100 @@ fn the_list_itself_is_read_strictly() {
     assert_eq!(only(&rows, Format::Json), "the price list has more than 10000 rows: split it");
     assert!(only(&"[".repeat(100_000), Format::Json).contains("recursion limit"));
 }
+
+#[test]
+fn a_name_whose_rows_have_ended_never_has_the_price_of_a_relative() {
+    let rows = row("snapshot", "model = \"m-2024-05-13\"\ninput = \"2\"\neffective_to = 2026-11-21")
+        + &row("m", "model = \"m\"\ninput = \"1\"")
+        + &row("star", "model = \"s\"\naliases = [\"s-*\"]\ninput = \"1\"")
+        + &row("long", "model = \"l\"\naliases = [\"s-pro-*\"]\ninput = \"9\"\neffective_to = 2026-11-21")
+        + &row("exact", "model = \"s-mini\"\ninput = \"3\"\neffective_to = 2026-11-21")
+        + &row("s-pro", "model = \"s-pro\"\ninput = \"1\"");
+    let own = list(&rows).unwrap();
+    let at = |model, at_ms| found(&own, "acme", model, at_ms);
+    for (model, before) in [("m-2024-05-13", "snapshot"), ("s-pro-x", "long"), ("s-mini", "exact")] {
+        assert_eq!(at(model, AT_MS - 1).unwrap().0, before);
+        assert_eq!(at(model, AT_MS), Err(Reason::NotInEffect), "{model}");
+    }
+    assert_eq!(at("s-pro-2027-01-01", AT_MS), Err(Reason::NotInEffect));
+    // A name that nobody ended still has its likely relative's, or its star's.
+    assert_eq!(at("m-2024-05-14", AT_MS), Ok(("m".to_owned(), Matched::Undated)));
+    assert_eq!(at("s-max", AT_MS), Ok(("star".to_owned(), Matched::Glob)));
+
+    // An own row of a snapshot ends: the built-in price of the undated name is another one.
+    let rows = "version = 1\ncurrency = \"USD\"\n[[rows]]\nid = \"deal\"\nprovider = \"openai\"\n\
+        model = \"gpt-4o-2027-02-03\"\ninput = \"1\"\neffective_to = 2026-11-21\n";
+    let own = PriceList::built_in().unwrap().with_own(rows, Format::Toml).unwrap();
+    assert_eq!(found(&own, "openai", "gpt-4o-2027-02-03", AT_MS), Err(Reason::NotInEffect));
+    assert_eq!(found(&own, "openai", "gpt-4o-2027-02-04", AT_MS).unwrap().1, Matched::Undated);
+}
+
+#[test]
+fn a_row_applies_under_every_spelling_of_its_provider() {
+    for spellings in [
+        &["azure-openai", "azure", "azure.ai.inference", "azure.ai.openai", "Azure_OpenAI"][..],
+        &["bedrock", "aws.bedrock"],
+        &["gemini", "google", "gcp.gemini", "gcp.gen_ai"],
+        &["vertex", "vertex_ai", "gcp.vertex_ai"],
+        &["mistral", "mistral_ai", "mistralai"],
+        &["xai", "x_ai"],
+    ] {
+        for written in spellings {
+            for of_list in [true, false] {
+                let provider = format!("provider = \"{written}\"\n");
+                let (above, within) = if of_list { (&*provider, "") } else { ("", &*provider) };
+                let rows = format!(
+                    "version = 1\ncurrency = \"USD\"\n{above}\
+                    [[rows]]\nid = \"deal\"\nmodel = \"m\"\n{within}input = \"1\"\n"
+                );
+                let list = PriceList::built_in().unwrap().with_own(&rows, Format::Toml).unwrap();
+                for called in spellings {
+                    let found = found(&list, called, "m", AT_MS);
+                    assert_eq!(found, Ok(("deal".to_owned(), Matched::Exact)), "{written} as {called}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_can_name_a_model_by_its_whole_resource_path() {
+    const PROFILE: &str = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
+    const NOVA: &str = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0";
+    let fields = |model: &str| format!("model = \"{model}\"\ninput = \"1\"");
+    let rows = row("fireworks", &fields("accounts/fireworks/models/Llama-5"))
+        + &row("profile", &fields(PROFILE))
+        + &row("nova", &fields(NOVA))
+        + &row("bare", &fields("amazon.nova-pro-v1:0"))
+        + &row("star", &(fields("s") + "\naliases = [\"accounts/acme/models/*\"]"));
+    let own = list(&rows).unwrap();
+    let at = |model: &str| found(&own, "acme", model, AT_MS);
+    for (model, id) in [
+        ("accounts/fireworks/models/llama-5", "fireworks"),
+        (PROFILE, "profile"),
+        // The whole name comes before what is left of it.
+        (NOVA, "nova"),
+        ("arn:aws:bedrock:us-west-2::foundation-model/amazon.nova-pro-v1:0", "bare"),
+    ] {
+        assert_eq!(at(model), Ok((id.to_owned(), Matched::Exact)), "{model}");
+    }
+    assert_eq!(at("accounts/fireworks/models/llama-5-2026-02-03").unwrap().1, Matched::Undated);
+    assert_eq!(at("accounts/acme/models/mine"), Ok(("star".to_owned(), Matched::Glob)));
+    assert_eq!(at(&PROFILE.replace("a1", "a2")), Err(Reason::UnknownModel));
+}
+
+#[test]
+fn an_uplift_is_a_factor_of_one_or_more_and_tools_have_a_price_before_a_dearest_one() {
+    for wrong in ["0", "0.999", "100.1"] {
+        let message = refused(&format!("input = \"1\"\nuplift = \"{wrong}\""));
+        assert!(message.contains("`uplift`: must be a factor from 1 to 100"), "{message}");
+    }
+    let message = refused("input = \"1\"\ndearest_tool_call = \"0.03\"");
+    assert!(message.contains("`dearest_tool_call`: only raises"), "{message}");
+    assert!(refused("input = \"1\"\nuplift = \"-1\"").contains("below zero"));
+    for right in ["1", "1.1", "100"] {
+        let rows = row("x", &format!("model = \"m\"\ninput = \"1\"\nuplift = \"{right}\""));
+        let price = list(&rows).unwrap().resolve("acme", "m", AT_MS).unwrap().price;
+        assert_eq!(price.uplift().to_string(), right);
+    }
+}

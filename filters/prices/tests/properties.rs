@@ -5,12 +5,15 @@
 use std::sync::{Arc, LazyLock};
 
 use creto_metering::Usage;
-use creto_prices::{Bounds, Kind, KindSet, ModelPrice, PriceList, Reason, ServiceTier};
+use creto_prices::{Bounds, Kind, KindSet, ModelPrice, PriceList, Reason, ServiceTier, Unpriced};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 static ROWS: LazyLock<Vec<Arc<ModelPrice>>> =
     LazyLock::new(|| PriceList::built_in().unwrap().rows().cloned().collect());
+
+/// Input tokens on either side of every threshold of the built-in list.
+const CONTEXTS: [u64; 6] = [0, 100_001, 128_001, 200_001, 272_001, 1 << 39];
 
 fn usage_of(counts: [u64; Kind::ALL.len()]) -> Usage {
     let [input, cached_input, cache_write, cache_write_1h, output, reasoning, rest @ ..] = counts;
@@ -61,6 +64,11 @@ fn count() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// A part in a hundred, all of it often.
+fn part() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(100), 0_u64..=100]
+}
+
 fn counts() -> impl Strategy<Value = [u64; Kind::ALL.len()]> {
     proptest::array::uniform11(count())
 }
@@ -95,10 +103,11 @@ proptest! {
     #[test]
     fn no_usage_within_the_bounds_costs_more_than_the_ceiling(
         (model, asked, served) in (model(), proptest::option::of(tier()), tier()),
-        (bytes, extra, most, answers) in (count(), 0_u64..2_000, 0_u64..200_000, 0_u64..4),
+        (bytes, extra, answers) in (count(), 0_u64..2_000, 0_u64..4),
+        (most, reads_unseen) in (proptest::option::of(0_u64..200_000), any::<bool>()),
         (images, tools) in (0_u64..3, 0_u64..3),
         (read_weights, written_weights) in (proptest::array::uniform6(0_u64..5), proptest::array::uniform3(0_u64..5)),
-        (read_part, written_part) in (0_u64..=100, 0_u64..=100),
+        (read_part, written_part) in (part(), part()),
         absent in proptest::collection::vec(select(&Kind::ALL[..]), 0..4),
     ) {
         // A faster tier can be served as standard; any other as itself; none asked, as anything.
@@ -111,40 +120,67 @@ proptest! {
         let bounds = Bounds {
             input_bytes: bytes,
             extra_input_tokens: extra,
-            max_output_tokens: Some(most),
+            reads_unseen,
+            max_output_tokens: most,
             answers,
             images,
             server_tool_calls: tools,
             kinds,
-            ..Bounds::new(0)
         };
+        let priced = |kind: Kind| model.rate(kind, served, 0).is_ok();
         let here = |all: &[Kind]| -> Vec<Kind> {
-            let priced = |kind: &Kind| kinds.has(*kind) && model.rate(*kind, served, 0).is_ok();
-            all.iter().copied().filter(priced).collect()
+            all.iter().copied().filter(|kind| kinds.has(*kind) && priced(*kind)).collect()
         };
+        let reads = match model.context_window().filter(|_| reads_unseen) {
+            Some(window) => window.max(bytes + extra) * (1 + tools),
+            None => bytes + extra,
+        };
+        let writes = most.or(model.max_output()).unwrap_or(0) * answers.max(1);
         let mut counts = [0; Kind::ALL.len()];
-        share(&mut counts, &here(&Kind::READ), (bytes + extra) * read_part / 100, &read_weights);
-        let written = most * answers.max(1) * written_part / 100;
-        share(&mut counts, &here(&Kind::WRITTEN), written, &written_weights);
-        let [.., image_count, tool_count] = &mut counts;
-        (*image_count, *tool_count) = (images, tools);
+        share(&mut counts, &here(&Kind::READ), reads * read_part / 100, &read_weights);
+        share(&mut counts, &here(&Kind::WRITTEN), writes * written_part / 100, &written_weights);
+        for (kind, count) in [(Kind::Images, images), (Kind::ServerToolCalls, tools)] {
+            counts[kind.index_for_tests()] = if priced(kind) { count } else { 0 };
+        }
         let usage = usage_of(counts);
 
-        match (model.ceiling(&bounds, asked), model.price(&usage, served)) {
-            (Ok(ceiling), Ok(priced)) => prop_assert!(
-                priced.amount.checked_cmp(&ceiling).unwrap().is_le(),
-                "{} at {served:?}: {} over {ceiling}", model.id(), priced.amount
-            ),
-            // What cannot be reserved cannot be priced either, but for a tier that the row does not have: such a call
-            // does not leave with a reservation, although it might be served as standard.
-            (Err(unpriced), Ok(_)) => {
-                let absent = asked.map(Reason::ServiceTier);
-                prop_assert!(Some(unpriced.reason) == absent && asked != Some(served), "{}: {unpriced}", model.id());
+        let ceiling = model.ceiling(&bounds, asked);
+        match (&ceiling, model.price(&usage, served)) {
+            (Ok(ceiling), Ok(priced)) => {
+                let uplifted = priced.amount.amount().checked_mul_up(model.uplift()).unwrap();
+                prop_assert!(
+                    uplifted <= ceiling.amount(),
+                    "{} at {served:?}: {uplifted} over {ceiling}", model.id()
+                );
             }
-            (_, Err(unpriced)) => prop_assert!(matches!(
-                unpriced.reason,
-                Reason::ServiceTier(_) | Reason::LongContext(_) | Reason::Kind(Kind::Images | Kind::ServerToolCalls)
-            ), "{}: {unpriced}", model.id()),
+            (_, Err(unpriced)) => prop_assert!(
+                matches!(unpriced.reason, Reason::ServiceTier(_) | Reason::LongContext(_)),
+                "{}: {unpriced}", model.id()
+            ),
+            (Err(_), Ok(_)) => {}
+        }
+        // The ceiling is told unless something that the call may use has no price or no bound, and only then.
+        let reach: &[ServiceTier] = match &asked {
+            Some(asked) => &[*asked, ServiceTier::Standard],
+            None => &ServiceTier::ALL,
+        };
+        let lacks = |kind: Kind| {
+            let no_price = Err(Unpriced { reason: Reason::Kind(kind) });
+            reach.iter().any(|tier| CONTEXTS.iter().any(|tokens| model.rate(kind, *tier, *tokens) == no_price))
+        };
+        match ceiling.map_err(|unpriced| unpriced.reason) {
+            Err(Reason::ServiceTier(tier)) => prop_assert_eq!(Some(tier), asked),
+            Err(Reason::OutputLimit) => prop_assert!(most.is_none() && model.max_output().is_none()),
+            Err(Reason::ContextWindow) => prop_assert!(reads_unseen && model.context_window().is_none()),
+            Err(Reason::Kind(kind)) => prop_assert!(kinds.has(kind) && lacks(kind) || images + tools > 0),
+            Err(reason) => prop_assert!(false, "{}: {reason}", model.id()),
+            Ok(_) => {
+                let tier = asked.unwrap_or(ServiceTier::Standard);
+                let lacks = |kind: Kind| kinds.has(kind) && model.rate(kind, tier, 0).is_err();
+                let writes_something = Kind::WRITTEN.iter().any(|kind| model.rate(*kind, tier, 0).is_ok());
+                prop_assert!(bytes + extra == 0 || !lacks(Kind::Input), "{}", model.id());
+                prop_assert!(writes == 0 || !writes_something || !lacks(Kind::Output), "{}", model.id());
+            }
         }
     }
 
@@ -186,8 +222,7 @@ proptest! {
 fn no_built_in_model_gets_cheaper_with_a_longer_context() {
     for model in ROWS.iter() {
         for kind in Kind::ALL {
-            let rates = [0, 100_001, 128_001, 200_001, 272_001, 1 << 39]
-                .map(|tokens| model.rate(kind, ServiceTier::Standard, tokens).ok());
+            let rates = CONTEXTS.map(|tokens| model.rate(kind, ServiceTier::Standard, tokens).ok());
             assert!(rates.is_sorted(), "{} {kind:?}: {rates:?}", model.id());
         }
     }
