@@ -9,7 +9,7 @@ use crate::{Currency, Quantity};
 
 /// What a coupon takes off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CouponAmount {
     /// An amount, up to what the lines come to.
     Fixed {

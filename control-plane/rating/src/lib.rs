@@ -101,4 +101,4 @@ pub use subscription::{MAX_VERSIONS, PlanVersion, Subscription, SubscriptionErro
 pub use tax::TaxRate;
 pub use threshold::{Passed, ThresholdError, Thresholds};
 pub use usage::{BucketLabel, MAX_BUCKETS, MAX_PARTS, Received, Usage, UsageError};
-pub use wallet::{Credit, Due, Source, Spent, Wallet, spend};
+pub use wallet::{Credit, Due, Source, SpendError, Spent, Wallet, spend};

@@ -81,6 +81,14 @@ pub enum PlanError {
         /// The tax.
         tax: String,
     },
+    /// One tax code twice on the same lines.
+    #[error("plan `{plan}`: tax `{tax}` is there twice in one list and would be charged twice; drop one")]
+    TaxTwice {
+        /// The plan.
+        plan: String,
+        /// The tax.
+        tax: String,
+    },
 }
 
 impl Plan {
@@ -109,12 +117,19 @@ impl Plan {
             let invalid = |error| PlanError::Charge { plan: plan(), charge: code(), error: Box::new(error) };
             charge.validate().map_err(invalid)?;
         }
-        for tax in self.charges.iter().flat_map(|charge| charge.taxes.iter().flatten()).chain(&self.taxes) {
-            if tax.percent.is_negative() {
-                return Err(PlanError::Negative { plan: plan(), field: "taxes.percent", value: tax.percent });
-            }
-            if *rates.entry(&tax.code).or_insert(tax.percent) != tax.percent {
-                return Err(PlanError::TaxRates { plan: plan(), tax: tax.code.clone() });
+        for taxes in self.charges.iter().filter_map(|charge| charge.taxes.as_ref()).chain([&self.taxes]) {
+            let mut listed = BTreeSet::new();
+            for tax in taxes {
+                if tax.percent.is_negative() {
+                    let (field, value) = ("taxes.percent", tax.percent);
+                    return Err(PlanError::Negative { plan: plan(), field, value });
+                }
+                if *rates.entry(&tax.code).or_insert(tax.percent) != tax.percent {
+                    return Err(PlanError::TaxRates { plan: plan(), tax: tax.code.clone() });
+                }
+                if !listed.insert(&tax.code) {
+                    return Err(PlanError::TaxTwice { plan: plan(), tax: tax.code.clone() });
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, PlanError};
-use crate::{Currency, Moment, Period, Window};
+use crate::{Currency, Interval, Moment, Period, Window};
 
 /// Plans one subscription may go through.
 pub const MAX_VERSIONS: usize = 1_000;
@@ -73,6 +73,20 @@ pub enum SubscriptionError {
         /// That of the first.
         wanted: Currency,
     },
+    /// Plans that bill at different intervals.
+    #[error(
+        "subscription `{id}`: plan `{plan}` bills {found}, an earlier one {wanted}; end it and start a new subscription"
+    )]
+    Intervals {
+        /// The subscription.
+        id: String,
+        /// The later plan.
+        plan: String,
+        /// Its interval.
+        found: Interval,
+        /// That of the first.
+        wanted: Interval,
+    },
     /// A plan that cannot be.
     #[error("subscription `{id}`: {error}")]
     Plan {
@@ -118,6 +132,11 @@ impl Subscription {
             if wanted != found {
                 return Err(SubscriptionError::Currencies { id, plan, found, wanted });
             }
+            // One period has one length: a fee for a year is never shared out over the days of a month.
+            let (wanted, found) = (before.plan.interval, after.plan.interval);
+            if wanted != found {
+                return Err(SubscriptionError::Intervals { id, plan, found, wanted });
+            }
         }
         let invalid = |error| SubscriptionError::Plan { id: self.id.clone(), error: Box::new(error) };
         self.versions.iter().try_for_each(|version| version.plan.validate().map_err(invalid))
@@ -129,8 +148,21 @@ impl Subscription {
     ///
     /// [`SubscriptionError::NoPlan`].
     pub fn currency(&self) -> Result<Currency, SubscriptionError> {
+        Ok(self.first_plan()?.currency)
+    }
+
+    /// How often it bills.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscriptionError::NoPlan`].
+    pub fn interval(&self) -> Result<Interval, SubscriptionError> {
+        Ok(self.first_plan()?.interval)
+    }
+
+    fn first_plan(&self) -> Result<&Plan, SubscriptionError> {
         let first = self.versions.first().ok_or_else(|| SubscriptionError::NoPlan(self.id.clone()))?;
-        Ok(first.plan.currency)
+        Ok(&first.plan)
     }
 
     /// The parts of a period with the plan in force, in order; none for a period without service.

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// Amounts in minor units, of usage over the life of a subscription.
+///
+/// Recurring steps are counted from the largest fixed threshold, always. The field counts them from there only until it is
+/// passed, and then from zero (what was invoiced modulo the step, plus what was used), so that a largest threshold that is
+/// no multiple of the step makes the first step after it too short: with 57 and steps of 100, the field would bill at 100,
+/// this at 157. Where the largest is a multiple of the step, both bill at the same amounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {

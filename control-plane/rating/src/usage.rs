@@ -10,7 +10,7 @@ use crate::amount::{AmountError, carried_amount};
 use crate::charge::{Charge, chosen};
 use crate::number::Total;
 use crate::subscription::{Segment, Subscription, SubscriptionError};
-use crate::{Currency, Exact, Moment, Period, Quantity, UsageEvent, Value};
+use crate::{Currency, Exact, Interval, IntervalError, Moment, Period, Quantity, UsageEvent, Value};
 
 /// Buckets of price and group one usage may have.
 pub const MAX_BUCKETS: usize = 100_000;
@@ -45,6 +45,22 @@ pub enum UsageError {
     /// The subscription cannot be billed.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
+    /// A period that is not one of the plan's: its fees would be shared out over the wrong days.
+    #[error(
+        "the subscription bills {interval}: its period is {} to {}, not {} to {} ({}); ask for the whole period, service that starts or ends within it is prorated",
+        whole.from(), whole.to(), found.from(), found.to(), found.zone()
+    )]
+    Period {
+        /// How often the plan bills.
+        interval: Interval,
+        /// The period around the start of the one asked for.
+        whole: Box<Period>,
+        /// The period asked for.
+        found: Box<Period>,
+    },
+    /// No period can be told.
+    #[error(transparent)]
+    Interval(#[from] IntervalError),
     /// An event a metric cannot read. Nothing was counted.
     #[error("charge `{charge}`: {error}")]
     Reading {
@@ -139,10 +155,16 @@ impl Usage {
     ///
     /// # Errors
     ///
-    /// [`UsageError::Subscription`] for a subscription or plan that cannot be.
+    /// [`UsageError::Subscription`] for a subscription or plan that cannot be; [`UsageError::Period`] unless `period` is a
+    /// whole period of the plan's interval, and [`UsageError::Interval`] when the interval has none there.
     pub fn new(subscription: Arc<Subscription>, period: Period) -> Result<Self, UsageError> {
         subscription.validate()?;
         let currency = subscription.currency()?;
+        let interval = subscription.interval()?;
+        let whole = interval.period_at(period.from(), period.zone())?;
+        if whole != period {
+            return Err(UsageError::Period { interval, whole: Box::new(whole), found: Box::new(period) });
+        }
         let segments = subscription.segments(&period);
         let mut slots = Vec::new();
         let mut by_meter: HashMap<String, Vec<usize>> = HashMap::new();

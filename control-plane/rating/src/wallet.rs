@@ -67,13 +67,29 @@ pub struct Spent {
     pub minor: u64,
 }
 
-/// What a wallet may be spent on: a line's meter, if it has one, and what is still due, in minor units.
+/// What a wallet may be spent on: a line's meter, if it has one, and what is still due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The meter of a usage line.
     pub meter: Option<String>,
-    /// Minor units.
+    /// Its currency.
+    pub currency: Currency,
+    /// Minor units of that currency.
     pub minor: u64,
+}
+
+/// A wallet that holds another currency than what is due.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("wallet `{wallet}` is in {found}, line {line} is due in {wanted}: amounts are never converted")]
+pub struct SpendError {
+    /// The wallet.
+    pub wallet: String,
+    /// Its currency.
+    pub found: Currency,
+    /// The line, counted from 0.
+    pub line: usize,
+    /// The currency it is due in.
+    pub wanted: Currency,
 }
 
 impl Wallet {
@@ -122,7 +138,17 @@ impl Credit {
 
 /// Spends wallets on lines at an instant, and lowers what is due. Wallets go by priority, then age; each pays the lines
 /// it may, the largest first. Returns every credit spent with the line it paid.
-pub fn spend(wallets: &mut [Wallet], dues: &mut [Due], at: Moment) -> Vec<Spent> {
+///
+/// # Errors
+///
+/// [`SpendError`] unless every wallet is in the currency of every line; nothing is spent then.
+pub fn spend(wallets: &mut [Wallet], dues: &mut [Due], at: Moment) -> Result<Vec<Spent>, SpendError> {
+    for wallet in wallets.iter() {
+        if let Some(line) = dues.iter().position(|due| due.currency != wallet.currency) {
+            let (wallet, found) = (wallet.id.clone(), wallet.currency);
+            return Err(SpendError { wallet, found, line, wanted: dues[line].currency });
+        }
+    }
     let mut spent = Vec::new();
     wallets.sort_by(|a, b| (a.priority, a.created_at, &a.id).cmp(&(b.priority, b.created_at, &b.id)));
     for wallet in wallets {
@@ -135,5 +161,5 @@ pub fn spend(wallets: &mut [Wallet], dues: &mut [Due], at: Moment) -> Vec<Spent>
             }
         }
     }
-    spent
+    Ok(spent)
 }

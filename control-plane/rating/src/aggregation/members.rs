@@ -8,7 +8,8 @@ use super::state::{StateFull, Step};
 use crate::event::Order;
 use crate::{Exact, Window};
 
-/// Distinct values, or where days are counted operations, that one aggregation keeps.
+/// Distinct values, or where days are counted additions, and as many removals, that one aggregation keeps. Values that were
+/// removed are among them, in later periods too, so that events that arrive late find the order they belong in.
 pub const MAX_MEMBERS: u64 = 1_000_000;
 
 /// What happens to a distinct value.
@@ -21,92 +22,128 @@ pub enum Operation {
     Remove,
 }
 
+/// How many operations are kept. Each kind has its own bound: a value can be taken away when there is no room to add, and
+/// what fits depends on what there is, not on the order or the parts it came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    added: u64,
+    removed: u64,
+}
+
+impl Held {
+    const fn of(&mut self, operation: Operation) -> &mut u64 {
+        match operation {
+            Operation::Add => &mut self.added,
+            Operation::Remove => &mut self.removed,
+        }
+    }
+}
+
 /// The operations on each value. Whether a value is there depends on its last operation alone; since when, on all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Members {
     Last(BTreeMap<String, (Order, Operation)>),
-    All { values: BTreeMap<String, BTreeSet<(Order, Operation)>>, held: u64 },
+    All { values: BTreeMap<String, BTreeSet<(Order, Operation)>>, held: Held },
 }
 
 impl Members {
     pub(super) const fn new(prorated: bool) -> Self {
-        if prorated { Self::All { values: BTreeMap::new(), held: 0 } } else { Self::Last(BTreeMap::new()) }
+        if prorated {
+            Self::All { values: BTreeMap::new(), held: Held { added: 0, removed: 0 } }
+        } else {
+            Self::Last(BTreeMap::new())
+        }
     }
 
     pub(super) fn add(&mut self, value: &str, order: Order, operation: Operation) -> Result<(), StateFull> {
-        // Taking away a value that is known must stay possible when the state is full.
-        let full = self.room_for(1);
         match self {
             Self::Last(values) => match values.get_mut(value) {
                 Some(last) => *last = (*last).max((order, operation)),
                 None => {
-                    full?;
+                    room_for(values.len() as u64, 1)?;
                     values.insert(value.to_owned(), (order, operation));
                 }
             },
             Self::All { values, held } => {
-                full?;
-                let operations = match values.get_mut(value) {
-                    Some(operations) => operations,
-                    None => values.entry(value.to_owned()).or_default(),
+                if values.get(value).is_some_and(|operations| operations.contains(&(order, operation))) {
+                    return Ok(());
+                }
+                room_for(*held.of(operation), 1)?;
+                *held.of(operation) += 1;
+                match values.get_mut(value) {
+                    Some(operations) => operations.insert((order, operation)),
+                    None => values.entry(value.to_owned()).or_default().insert((order, operation)),
                 };
-                *held += u64::from(operations.insert((order, operation)));
             }
         }
         Ok(())
     }
 
     pub(super) fn merge(&mut self, other: &Self) -> Result<(), StateFull> {
-        match other {
-            Self::Last(values) => {
-                self.room_for(values.len() as u64)?;
-                values.iter().try_for_each(|(value, (order, operation))| self.add(value, *order, *operation))
+        match (&mut *self, other) {
+            (Self::Last(values), Self::Last(others)) => {
+                let new = others.keys().filter(|value| !values.contains_key(*value)).count();
+                room_for(values.len() as u64, new as u64)?;
+                others.iter().try_for_each(|(value, (order, operation))| self.add(value, *order, *operation))
             }
-            Self::All { values, held } => {
-                self.room_for(*held)?;
-                let mut all = values
-                    .iter()
-                    .flat_map(|(value, operations)| operations.iter().map(move |last| (value, last)));
-                all.try_for_each(|(value, (order, operation))| self.add(value, *order, *operation))
+            (Self::All { values, held }, Self::All { values: others, .. }) => {
+                let all = || others.iter().flat_map(|(value, all)| all.iter().map(move |one| (value, one)));
+                let mut new = Held::default();
+                for (value, one) in all() {
+                    if !values.get(value).is_some_and(|mine| mine.contains(one)) {
+                        *new.of(one.1) += 1;
+                    }
+                }
+                room_for(held.added, new.added)?;
+                room_for(held.removed, new.removed)?;
+                all().try_for_each(|(value, (order, operation))| self.add(value, *order, *operation))
             }
+            // States of one recipe are of one kind.
+            _ => Ok(()),
         }
     }
 
-    fn room_for(&self, more: u64) -> Result<(), StateFull> {
-        let held = match self {
-            Self::Last(values) => values.len() as u64,
-            Self::All { held, .. } => *held,
-        };
-        if held.saturating_add(more) > MAX_MEMBERS {
-            return Err(StateFull { what: "distinct values", most: MAX_MEMBERS });
+    /// What is known of a value, where only its last operation is kept.
+    pub(super) fn known(&self, value: &str) -> Option<Option<(Order, Operation)>> {
+        match self {
+            Self::Last(values) => Some(values.get(value).copied()),
+            Self::All { .. } => None,
         }
-        Ok(())
     }
 
-    fn present(&self) -> impl Iterator<Item = (&String, Order)> {
+    /// Puts back what was known of a value.
+    pub(super) fn put_back(&mut self, value: &str, known: Option<(Order, Operation)>) {
+        if let Self::Last(values) = self {
+            match known {
+                Some(last) => values.insert(value.to_owned(), last),
+                None => values.remove(value),
+            };
+        }
+    }
+
+    /// The last operation on each value.
+    fn last(&self) -> impl Iterator<Item = (&String, (Order, Operation))> {
         let (last, all) = match self {
             Self::Last(values) => (Some(values), None),
             Self::All { values, .. } => (None, Some(values)),
         };
-        let last = last.into_iter().flatten().map(|(value, last)| (value, Some(*last)));
-        let all = all.into_iter().flatten().map(|(value, all)| (value, all.last().copied()));
-        last.chain(all).filter_map(|(value, last)| match last {
-            Some((order, Operation::Add)) => Some((value, order)),
-            _ => None,
-        })
+        let last = last.into_iter().flatten().map(|(value, last)| (value, *last));
+        let all = all.into_iter().flatten();
+        last.chain(all.filter_map(|(value, all)| all.last().map(|last| (value, *last))))
     }
 
     /// Values that are there at the end.
     pub(super) fn count(&self) -> u64 {
-        self.present().count() as u64
+        self.last().filter(|(_, (_, operation))| *operation == Operation::Add).count() as u64
     }
 
-    /// What a later period starts with: the values that are there.
+    /// What a later period starts with: the last operation on each value. One that was taken away stays taken away when an
+    /// earlier event arrives late.
     pub(super) fn carried(&self, prorated: bool) -> Self {
         let mut carried = Self::new(prorated);
-        for (value, order) in self.present() {
+        for (value, (order, operation)) in self.last() {
             // Cannot be full: no more values than are held here.
-            let _ = carried.add(value, order, Operation::Add);
+            let _ = carried.add(value, order, operation);
         }
         carried
     }
@@ -131,6 +168,13 @@ impl Members {
             .filter(|step| step.days > 0)
             .collect()
     }
+}
+
+fn room_for(held: u64, more: u64) -> Result<(), StateFull> {
+    if more > 0 && held.saturating_add(more) > MAX_MEMBERS {
+        return Err(StateFull { what: "distinct values", most: MAX_MEMBERS });
+    }
+    Ok(())
 }
 
 /// The runs of days, first and last, on which a value was there.

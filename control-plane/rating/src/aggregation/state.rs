@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::log::Log;
-use super::members::Members;
+use super::members::{Members, Operation};
 use super::metric::{Aggregation, Metric};
 use super::reading::{Measure, Reading, ReadingError};
 use crate::event::{Order, UsageEvent};
@@ -104,6 +104,20 @@ enum Body {
     Latest(Option<(Order, Quantity)>),
 }
 
+/// What a state was before one event.
+#[derive(Debug)]
+pub(crate) struct Before {
+    events: u64,
+    changed: Changed,
+}
+
+#[derive(Debug)]
+enum Changed {
+    Body(Body),
+    /// What was known of one value.
+    Member(String, Option<(Order, Operation)>),
+}
+
 impl State {
     /// Nothing used yet.
     #[must_use]
@@ -185,6 +199,33 @@ impl State {
         }
         self.events += u64::from(placed == Placed::Counted);
         Ok(placed)
+    }
+
+    /// What this state is before it takes `reading`: what one event changes, where that can be told.
+    pub(crate) fn before(&self, reading: &Reading) -> Before {
+        let body = match (&self.body, &reading.measure) {
+            (Body::Sum { total, days, log: None }, _) => {
+                Body::Sum { total: total.clone(), days: days.clone(), log: None }
+            }
+            (Body::Members(members), Measure::Member(value, _)) => {
+                if let Some(known) = members.known(value) {
+                    return Before { events: self.events, changed: Changed::Member(value.clone(), known) };
+                }
+                self.body.clone()
+            }
+            _ => self.body.clone(),
+        };
+        Before { events: self.events, changed: Changed::Body(body) }
+    }
+
+    /// Takes the one event back that was taken in since.
+    pub(crate) fn take_back(&mut self, before: Before) {
+        self.events = before.events;
+        match (before.changed, &mut self.body) {
+            (Changed::Member(value, known), Body::Members(members)) => members.put_back(&value, known),
+            (Changed::Body(body), mine) => *mine = body,
+            (Changed::Member(..), _) => {}
+        }
     }
 
     /// Takes in what another state of the same recipe holds.

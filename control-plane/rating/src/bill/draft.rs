@@ -124,6 +124,9 @@ pub struct InvoiceDraft {
     pub subtotal_minor: i64,
     /// Everything taken off before tax.
     pub reductions_minor: i64,
+    /// Billed before for usage and more than usage came to, before tax: owed back to the customer, and not taken off this
+    /// invoice.
+    pub overpaid_minor: i64,
     /// Taxes by code.
     pub taxes: Vec<TaxTotal>,
     /// All taxes.
@@ -188,6 +191,7 @@ pub(super) fn total(
         currency,
         subtotal_minor: sum(|line| line.fee.minor)?,
         reductions_minor: sum_minor(reductions, currency)?,
+        overpaid_minor: settled.overpaid,
         tax_minor: sum_minor(taxes.iter().map(|tax| tax.minor), currency)?,
         total_minor: sum(|line| line.total_minor)?,
         credited_minor: within(settled.credited.into())?,

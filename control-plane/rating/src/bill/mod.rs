@@ -10,7 +10,7 @@ use crate::coupon::Coupon;
 use crate::dedupe::{Conflict, without_repeats};
 use crate::fee::FeeTooLarge;
 use crate::usage::{Usage, UsageError};
-use crate::wallet::{Due, Spent, Wallet, spend};
+use crate::wallet::{Due, SpendError, Spent, Wallet, spend};
 use crate::{Currency, Fee, Moment, Period, Quantity, Subscription, UsageEvent};
 
 pub use attribute::{Attribution, Part};
@@ -21,7 +21,9 @@ pub use draft::{CreditNote, InvoiceDraft, Line, LineKind, LineTax, Reduction, Ta
 pub struct Adjustments {
     /// When it is drawn up: credit that has expired by then is not spent.
     pub at: Moment,
-    /// Billed before the period ended, because thresholds were passed, before tax; taken off first.
+    /// Billed for usage before the period ended, because thresholds were passed, before tax; below zero where some was
+    /// given back. Their sum is taken off usage lines first; what usage does not come to is told as
+    /// [`InvoiceDraft::overpaid_minor`].
     pub progressively_billed: Vec<Fee>,
     /// Fees of charges paid in advance, before tax; they count towards the commitment of the plan in force at the end.
     pub in_advance: Vec<Fee>,
@@ -67,6 +69,9 @@ pub enum BillError {
     /// Usage that cannot be rated, or is incomplete.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// A wallet in another currency.
+    #[error(transparent)]
+    Spend(#[from] SpendError),
     /// One event id with two contents.
     #[error(transparent)]
     Conflict(#[from] Conflict),
@@ -93,7 +98,7 @@ pub fn bill(usage: &Usage, adjustments: &Adjustments) -> Result<InvoiceDraft, Bi
     }
     check_currencies(usage.currency, adjustments)?;
     let mut rated = lines::rate(usage, &adjustments.in_advance)?;
-    reduce::apply(&mut rated, usage.currency, adjustments)?;
+    let overpaid = reduce::apply(&mut rated, usage.currency, adjustments)?;
     let taxes = tax_lines::apply(&mut rated, usage)?;
     attribute::settle(&mut rated);
     let mut lines: Vec<Line> = rated.into_iter().map(|rated| rated.line).collect();
@@ -102,21 +107,23 @@ pub fn bill(usage: &Usage, adjustments: &Adjustments) -> Result<InvoiceDraft, Bi
         .iter()
         .map(|line| Due {
             meter: line.meter.clone(),
+            currency: usage.currency,
             minor: u64::try_from(line.total_minor).unwrap_or_default(),
         })
         .collect();
     let mut credit_notes = adjustments.credit_notes.clone();
     let credited = draft::credit(&mut credit_notes, &mut dues);
     let mut wallets = adjustments.wallets.clone();
-    let spent = spend(&mut wallets, &mut dues, adjustments.at);
+    let spent = spend(&mut wallets, &mut dues, adjustments.at)?;
     for (line, due) in lines.iter_mut().zip(&dues) {
         line.due_minor = i64::try_from(due.minor).unwrap_or(line.total_minor);
     }
-    draft::total(usage, lines, taxes, Settled { credited, credit_notes, spent, wallets })
+    draft::total(usage, lines, taxes, Settled { overpaid, credited, credit_notes, spent, wallets })
 }
 
 /// What paid for lines.
 struct Settled {
+    overpaid: i64,
     credited: u64,
     credit_notes: Vec<CreditNote>,
     spent: Vec<Spent>,

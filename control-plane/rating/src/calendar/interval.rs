@@ -1,6 +1,8 @@
 //! How often a plan bills, and the period an instant falls in.
 
-use jiff::civil::{Date, DateTime, Time};
+use std::fmt;
+
+use jiff::civil::Date;
 use jiff::{Span, ToSpan, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,19 @@ pub enum IntervalError {
     OutOfCalendar(Moment),
 }
 
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hourly => f.write_str("hourly"),
+            Self::Daily => f.write_str("daily"),
+            Self::Weekly => f.write_str("weekly"),
+            Self::Monthly => f.write_str("monthly"),
+            Self::Yearly => f.write_str("yearly"),
+            Self::Custom { days } => write!(f, "every {days} days"),
+        }
+    }
+}
+
 impl Interval {
     /// The period around an instant.
     ///
@@ -49,10 +64,9 @@ impl Interval {
     /// [`IntervalError`] for a custom interval out of range, and at the ends of the calendar.
     pub fn period_at(self, moment: Moment, zone: &Zone) -> Result<Period, IntervalError> {
         let out = || IntervalError::OutOfCalendar(moment);
-        let local = moment.timestamp().to_zoned(zone.rules().clone());
         if self == Self::Hourly {
             // In microseconds of the clock: the hour that comes twice in autumn is two periods.
-            let offset = i64::from(local.offset().seconds()) * 1_000_000;
+            let offset = i64::from(zone.rules().to_offset(moment.timestamp()).seconds()) * 1_000_000;
             let hour = 3_600_000_000;
             let start = (moment.micros() + offset).div_euclid(hour) * hour - offset;
             // Where clocks change by less than an hour, the hour ends or starts at the change.
@@ -68,7 +82,7 @@ impl Interval {
             let to = after.map_or(start + hour, |change| change.min(start + hour));
             return period(from, to, zone).ok_or_else(out);
         }
-        let today = local.date();
+        let today = zone.date(moment);
         let (first, length): (Date, Span) = match self {
             Self::Hourly | Self::Daily => (today, 1.day()),
             Self::Weekly => {
@@ -88,14 +102,7 @@ impl Interval {
             }
         };
         let last = first.checked_add(length).map_err(|_| out())?;
-        let instant = |date: Date| {
-            // Where midnight is skipped, the day starts at the first instant there is.
-            DateTime::from_parts(date, Time::midnight())
-                .to_zoned(zone.rules().clone())
-                .ok()
-                .map(|z| z.timestamp())
-        };
-        match (instant(first), instant(last)) {
+        match (zone.start_of(first), zone.start_of(last)) {
             (Some(from), Some(to)) => {
                 period(from.as_microsecond(), to.as_microsecond(), zone).ok_or_else(out)
             }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
@@ -49,12 +51,39 @@ impl Zone {
         &self.name
     }
 
-    /// The local date of an instant, as days since 1970-01-01.
+    /// The customer's day of an instant, as days since 1970-01-01. It never goes back: where clocks fall back across
+    /// midnight, the day that had begun goes on.
     #[must_use]
     pub fn day(&self, moment: Moment) -> i64 {
         let timestamp = moment.timestamp();
-        let offset = i64::from(self.rules.to_offset(timestamp).seconds());
-        (moment.micros().div_euclid(1_000_000) + offset).div_euclid(86_400)
+        let offset = self.rules.to_offset(timestamp);
+        let local = (moment.micros().div_euclid(1_000_000) + i64::from(offset.seconds())).div_euclid(86_400);
+        local + i64::from(self.next_has_begun(timestamp, offset.to_datetime(timestamp).date()).is_some())
+    }
+
+    /// The date of the customer's day of an instant.
+    pub(crate) fn date(&self, moment: Moment) -> Date {
+        let timestamp = moment.timestamp();
+        let local = self.rules.to_offset(timestamp).to_datetime(timestamp).date();
+        self.next_has_begun(timestamp, local).unwrap_or(local)
+    }
+
+    /// The date after `local`, when its first instant has passed: clocks fell back across midnight since.
+    fn next_has_begun(&self, timestamp: Timestamp, local: Date) -> Option<Date> {
+        let next = local.tomorrow().ok()?;
+        (self.start_of(next)? <= timestamp).then_some(next)
+    }
+
+    /// The first instant of a date: the first of two midnights, and where midnight is skipped, the instant clocks went
+    /// forward.
+    pub(crate) fn start_of(&self, date: Date) -> Option<Timestamp> {
+        let midnight = self.rules.to_ambiguous_timestamp(date.at(0, 0, 0, 0));
+        if let AmbiguousOffset::Gap { after, .. } = midnight.offset() {
+            // Read with the clocks of after the change, midnight lies just before it.
+            let earlier = after.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+            return self.rules.following(earlier).next().map(|change| change.timestamp());
+        }
+        midnight.earlier().ok()
     }
 
     pub(crate) const fn rules(&self) -> &TimeZone {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::definition::{Charge, ChargeError};
 use super::filter;
 use super::model::{Measured, Model};
-use crate::aggregation::{MergeError, Placed, Recipe, State};
+use crate::aggregation::{MAX_ORDERED_EVENTS, MergeError, Placed, Reading, Recipe, State, StateFull};
 use crate::amount::carried_amount;
 use crate::event::UsageEvent;
 use crate::fee::minor_units;
@@ -34,6 +34,7 @@ struct Billed {
     carried: Total,
     most: Exact,
     events: u64,
+    /// Kept only where single events are priced; at most [`MAX_ORDERED_EVENTS`].
     values: Vec<Quantity>,
     precise: Exact,
     minor: i64,
@@ -100,26 +101,28 @@ impl AdvanceMeter {
         if event.meter != self.charge.metric.meter {
             return Ok(None);
         }
+        if self.recipe.place(event.order) == Placed::Outside {
+            return Ok(None);
+        }
         let filter = filter::chosen(&self.charge.filters, event);
         let model = self.charge.model_of(filter);
-        let label = BucketLabel {
+        let bucket = BucketLabel {
             filter: filter.and_then(|place| self.charge.filters.get(place)).map(|filter| filter.name.clone()),
             group: group_of(&self.charge.group_by, event),
         };
-        if !self.buckets.contains_key(&label) && self.buckets.len() >= MAX_BUCKETS {
+        let new = !self.buckets.contains_key(&bucket);
+        if new && self.buckets.len() >= MAX_BUCKETS {
             return Err(AdvanceError::Groups);
         }
         let amount = carried_amount(model, event, self.currency)?;
-        let mut billed = self.buckets.get(&label).cloned().unwrap_or_else(|| Billed::none(&self.recipe));
-        if billed.state.add(event)? == Placed::Outside {
-            return Ok(None);
+        let reading = self.recipe.metric.aggregation.read(event).map_err(MergeError::from)?;
+        let recipe = &self.recipe;
+        let billed = self.buckets.entry(bucket.clone()).or_insert_with(|| Billed::none(recipe));
+        let due = billed.take(&reading, amount, model, self.currency);
+        if new && due.is_err() {
+            self.buckets.remove(&bucket);
         }
-        if let Some(amount) = amount {
-            billed.carried.add(amount);
-        }
-        let due = billed.growth(model, self.currency)?;
-        self.buckets.insert(label.clone(), billed);
-        Ok(due.map(|(units, fee)| AdvanceBilled { bucket: label, units, fee }))
+        Ok(due?.map(|(units, fee)| AdvanceBilled { bucket, units, fee }))
     }
 }
 
@@ -136,6 +139,27 @@ impl Billed {
         }
     }
 
+    /// Takes one event in and bills what it adds. An event that cannot be billed leaves nothing behind.
+    fn take(
+        &mut self,
+        reading: &Reading,
+        amount: Option<Quantity>,
+        model: &Model,
+        currency: Currency,
+    ) -> Result<Option<(Exact, Fee)>, AdvanceError> {
+        let (state, carried) = (self.state.before(reading), self.carried.clone());
+        self.state.take(reading).map_err(MergeError::from)?;
+        if let Some(amount) = amount {
+            self.carried.add(amount);
+        }
+        let due = self.growth(model, currency);
+        if due.is_err() {
+            self.state.take_back(state);
+            self.carried = carried;
+        }
+        due
+    }
+
     fn growth(&mut self, model: &Model, currency: Currency) -> Result<Option<(Exact, Fee)>, AdvanceError> {
         let reached =
             if model.prices_events() { self.carried.exact() } else { self.state.finish().full_units };
@@ -143,23 +167,36 @@ impl Billed {
             return Ok(None);
         }
         let units = &reached - &self.most;
-        self.values.push(units.to_quantity().ok_or_else(|| AdvanceError::OutOfRange(units.clone()))?);
-        self.events += 1;
-        self.most = reached;
+        let value = units.to_quantity().ok_or_else(|| AdvanceError::OutOfRange(units.clone()))?;
+        let by_event = matches!(model, Model::Percentage(percentage) if percentage.by_event());
+        if by_event {
+            if self.values.len() as u64 >= MAX_ORDERED_EVENTS {
+                let full = StateFull { what: "events whose order matters", most: MAX_ORDERED_EVENTS };
+                return Err(MergeError::Full(full).into());
+            }
+            self.values.push(value);
+        }
         let measured = Measured {
-            units: self.most.clone(),
-            full_units: self.most.clone(),
-            events: self.events,
-            carried: self.most.clone(),
+            units: reached.clone(),
+            full_units: reached.clone(),
+            events: self.events + 1,
+            carried: reached.clone(),
             values: std::mem::take(&mut self.values),
             prorated: None,
         };
         let all = model.price(&measured);
         self.values = measured.values;
-        let too_large = || FeeTooLarge { amount: all.to_decimal(0), currency };
-        let all_minor = minor_units(&all, currency).ok_or_else(too_large)?;
-        let minor = all_minor.checked_sub(self.minor).ok_or_else(too_large)?;
+        let minor = minor_units(&all, currency);
+        let asked = minor.and_then(|minor| Some((minor, minor.checked_sub(self.minor)?)));
+        let Some((all_minor, minor)) = asked else {
+            if by_event {
+                self.values.pop();
+            }
+            return Err(FeeTooLarge { amount: all.to_decimal(0), currency }.into());
+        };
         let fee = Fee { precise: &all - &self.precise, minor, currency };
+        self.events += 1;
+        self.most = reached;
         self.precise = all;
         self.minor = all_minor;
         Ok(Some((units, fee)))

@@ -10,7 +10,7 @@ use crate::{Exact, Expression, Quantity};
 
 /// How units become money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Model {
     /// Each unit at one rate.
     Standard {
@@ -105,6 +105,9 @@ pub enum ModelError {
     /// A model that knows no proration.
     #[error("a {0} model cannot be prorated: only standard, graduated and volume can")]
     NotProrated(&'static str),
+    /// Tiers of prorated units, which are priced change by change, so that rounding their sum would say nothing.
+    #[error("a graduated price of a prorated metric knows no rounding: leave `rounding` out of the metric")]
+    NotRounded,
 }
 
 /// What there is to price.
@@ -219,6 +222,9 @@ impl Model {
             && !matches!(self, Self::Standard { .. } | Self::Graduated { .. } | Self::Volume { .. })
         {
             return Err(ModelError::NotProrated(model));
+        }
+        if metric.prorated && metric.rounding.is_some() && matches!(self, Self::Graduated { .. }) {
+            return Err(ModelError::NotRounded);
         }
         Ok(())
     }

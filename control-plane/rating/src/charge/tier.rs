@@ -17,7 +17,6 @@ pub struct Tier {
     #[serde(default)]
     pub to: Option<Quantity>,
     /// The price of a unit in the main unit of the currency, or for a graduated percentage the percent of a unit.
-    #[serde(default)]
     pub rate: Quantity,
     /// Charged once when the tier is reached; that of the first tier always.
     #[serde(default)]

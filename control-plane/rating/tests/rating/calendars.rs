@@ -3,7 +3,7 @@
 use creto_rating::{Interval, Moment, Period, Window, Zone};
 use proptest::prelude::*;
 
-use crate::speech::{HOUR, at};
+use crate::speech::{DAY, HOUR, at, later};
 
 fn period(interval: Interval, moment: &str, zone: &str) -> (String, String, i64, i64) {
     let period = interval.period_at(at(moment), &Zone::named(zone).unwrap()).unwrap();
@@ -53,6 +53,47 @@ fn where_midnight_is_skipped_the_day_starts_at_its_first_instant() {
 }
 
 #[test]
+fn where_clocks_fall_back_across_midnight_the_day_that_had_begun_goes_on() {
+    // St. John's went from 00:01 on 2009-11-01 back to 23:01 on 2009-10-31, at 02:31 UTC.
+    let november = spans("2009-11-01T02:30:00Z", "2009-12-01T03:30:00Z", 30, 30 * 24 + 1);
+    for moment in ["2009-11-01T02:30:00Z", "2009-11-01T02:31:00Z", "2009-11-01T03:29:59Z"] {
+        assert_eq!(period(Interval::Monthly, moment, "America/St_Johns"), november, "{moment}");
+    }
+    let october = period(Interval::Monthly, "2009-11-01T02:29:59Z", "America/St_Johns");
+    assert_eq!((october.1.as_str(), october.2), ("2009-11-01T02:30:00Z", 31));
+}
+
+#[test]
+fn a_day_never_goes_back_where_clocks_fell_back_across_midnight() {
+    for name in ["America/St_Johns", "America/Goose_Bay", "America/Moncton"] {
+        let zone = Zone::named(name).unwrap();
+        let mut crossed = 0;
+        // The Sundays of 1987 to 2011.
+        for sunday in 0..1_305 {
+            let midnight = later(at("1987-01-04T00:00:00Z"), sunday * 7 * DAY);
+            let mut before = zone.day(midnight);
+            for quarter in 4..28 {
+                let moment = later(midnight, quarter * HOUR / 4);
+                let day = zone.day(moment);
+                assert!(day >= before, "{name} {moment}");
+                before = day;
+                let daily = Interval::Daily.period_at(moment, &zone).unwrap();
+                assert!(daily.contains(moment) && daily.days() == 1, "{name} {moment}");
+                crossed += i64::from(daily.micros() > DAY);
+            }
+        }
+        assert!(crossed > 0, "{name} has long days");
+    }
+}
+
+#[test]
+fn where_clocks_go_forward_across_midnight_the_day_starts_at_the_change() {
+    // Toronto went from 23:30 on 1919-03-30 to 00:30 on the 31st, at 04:30 UTC.
+    let first = period(Interval::Daily, "1919-03-31T04:45:00Z", "America/Toronto");
+    assert_eq!(first.0, "1919-03-31T04:30:00Z");
+}
+
+#[test]
 fn weeks_start_on_monday_and_custom_periods_are_so_many_days() {
     let week = period(Interval::Weekly, "2026-11-22T12:00:00Z", "UTC");
     assert_eq!(week, spans("2026-11-16T00:00:00Z", "2026-11-23T00:00:00Z", 7, 168));
@@ -82,8 +123,15 @@ fn a_period_must_cover_time_and_a_time_must_be_in_the_calendar() {
 proptest! {
     #[test]
     fn an_instant_is_in_its_period_and_periods_adjoin(
-        micros in -2_000_000_000_000_000_i64..8_000_000_000_000_000,
-        zone in prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Beirut"]),
+        // Half of them in the hours of Sundays in which clocks were changed across midnight in Canada.
+        micros in prop_oneof![
+            -2_000_000_000_000_000_i64..8_000_000_000_000_000,
+            (-3_000..4_000_i64, 2 * HOUR..6 * HOUR).prop_map(|(week, into)| (3 + week * 7) * DAY + into),
+        ],
+        zone in prop::sample::select(vec![
+            "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Beirut",
+            "America/St_Johns", "America/Goose_Bay", "America/Moncton", "America/Toronto",
+        ]),
         interval in prop::sample::select(vec![
             Interval::Hourly, Interval::Daily, Interval::Weekly, Interval::Monthly, Interval::Yearly, Interval::Custom { days: 13 },
         ]),
