@@ -49,6 +49,7 @@ fn granted(granted: &Granted) -> Value {
         Answer::Lease(lease) => {
             json!({"lease": [lease.epoch, lease.id, lease.amount, lease.not_after_s], "acknowledged": acknowledged})
         }
+        Answer::Impossible { amount } => json!({"amount": amount, "leased": 0, "acknowledged": acknowledged}),
         Answer::Exhausted { available, leased, .. } => {
             json!({"available": available, "leased": leased, "acknowledged": acknowledged})
         }

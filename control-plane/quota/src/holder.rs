@@ -58,6 +58,12 @@ pub struct Granted {
 pub enum Answer {
     /// Units the holder may spend; it is on disk that it has them.
     Lease(Lease),
+    /// More units are needed at once than a whole window has: no use to ask again before the amount is raised. Nobody is
+    /// told, and nobody is asked to give back.
+    Impossible {
+        /// Units a window.
+        amount: u64,
+    },
     /// Fewer units are left than are needed.
     Exhausted {
         /// When the next window begins, in milliseconds since 1970.

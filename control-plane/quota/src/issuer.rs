@@ -71,7 +71,8 @@ pub trait Issuer: Send + Sync {
     /// the account as it is then.
     ///
     /// # Errors
-    /// [`IssuerError::TooEarly`] while leases from before the loss may be in use.
+    /// [`IssuerError::TooEarly`] while leases from before the loss may be in use: [`crate::MAX_LEASE_MS`] after it, or
+    /// until the window's end, so a shorter window is not opened again.
     async fn settle_loss(
         &self,
         limit: &QuotaLimit,

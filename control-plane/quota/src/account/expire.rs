@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::spike::HOUR_MS;
 use super::{Account, LeaseRow, Turn, add, take};
-use crate::bounds::{EXPIRE_BATCH, MAX_SPIKE_HOURS, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
+use crate::bounds::{EXPIRE_BATCH, MAX_LEASE_MS, MAX_SPIKE_HOURS, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
 use crate::{Expired, IssuerError};
 
 impl LeaseRow {
@@ -64,7 +64,8 @@ impl Account {
             self.changed.holders.insert(entry.1);
         }
         let current = self.head.window_ms;
-        let over = |start_ms: u64, end_ms: u64| end_ms + WINDOW_KEPT_MS + (end_ms - start_ms) <= now_ms;
+        let over =
+            |start_ms: u64, end_ms: u64| end_ms + WINDOW_KEPT_MS + end_ms.saturating_sub(start_ms) <= now_ms;
         let old = self.windows.iter().take(EXPIRE_BATCH).filter(|(start_ms, row)| {
             **start_ms < current && over(**start_ms, row.end_ms) && row.leased == 0 && row.stranded == 0
         });
@@ -84,7 +85,8 @@ impl Account {
         if self.head.learned_ms < turn.window.start_ms {
             return Ok(());
         }
-        let until_ms = self.head.learned_ms + turn.limit.leases.life_ms;
+        // Leases from before the loss may be of other terms than today's; those of this window end with it.
+        let until_ms = (self.head.learned_ms + MAX_LEASE_MS).min(turn.window.end_ms);
         if turn.now_ms < until_ms {
             return Err(IssuerError::TooEarly { until_ms });
         }

@@ -31,6 +31,9 @@ impl Account {
                 not_after_s: lease.end_ms / 1_000,
             }));
         }
+        if ask.needed > self.head.amount {
+            return Ok(Answer::Impossible { amount: self.head.amount });
+        }
         self.refuse_when_full(&name)?;
         if !self.holders.contains_key(&name) {
             // Who asks for the first time never had a lease, so none of its reports can have been taken in before.
@@ -43,8 +46,11 @@ impl Account {
         let row = self.current();
         let available = row.available(amount);
         let Some(units) = size(ask.wanted, ask.needed, available, holders, &turn.limit.leases) else {
-            row.scarce_until_ms = turn.now_ms + turn.limit.leases.life_ms;
             let leased = row.leased;
+            // Others are asked to give back only where it helps.
+            if available + leased >= ask.needed.max(1) {
+                row.scarce_until_ms = turn.now_ms + turn.limit.leases.life_ms;
+            }
             self.tell(turn, turn.window.start_ms, Level::Exhausted);
             return Ok(Answer::Exhausted { window_ends_ms: turn.window.end_ms, available, leased });
         };

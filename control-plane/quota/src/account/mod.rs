@@ -98,10 +98,21 @@ impl Account {
         self.head.revision == 0
     }
 
+    /// Whether rows are there and the limit they belong to is not: a loss, and no beginning.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_new() && !(self.windows.is_empty() && self.holders.is_empty() && self.leases.is_empty())
+    }
+
     /// Turns to the window of now, and to the terms of the limit.
     pub(crate) fn enter(&mut self, turn: &Turn<'_>) -> Result<(), IssuerError> {
         let &Turn { limit, window, now_ms, lost_ms } = turn;
+        let mut gone = self.is_gone();
         let head = &mut self.head;
+        if gone {
+            // No number is given twice, and no window begun again.
+            head.window_ms = self.windows.last_key_value().map_or(0, |(start_ms, _)| *start_ms);
+            head.epoch = self.leases.last_key_value().map_or(0, |((epoch, _), _)| *epoch);
+        }
         if head.revision == 0 {
             head.unit = limit.unit.to_string();
             head.cycle = limit.cycle();
@@ -121,6 +132,7 @@ impl Account {
             self.changed.head = true;
         }
         if !self.windows.contains_key(&window.start_ms) {
+            gone |= head.window_ms == window.start_ms;
             head.window_ms = window.start_ms;
             head.epoch = window.start_ms.max(head.epoch + 1);
             head.next_id = 1;
@@ -130,6 +142,8 @@ impl Account {
         }
         if lost_ms > self.head.learned_ms && lost_ms >= window.start_ms {
             self.learn(turn, lost_ms);
+        } else if gone {
+            self.learn(turn, now_ms);
         }
         Ok(())
     }
@@ -145,7 +159,7 @@ impl Account {
         let row = self.current();
         let rest = amount.saturating_sub(row.committed());
         add(&mut row.assumed, rest);
-        row.cap = amount.max(1);
+        row.cap = amount + 1;
         self.tell(turn, turn.window.start_ms, Level::DataLost);
     }
 

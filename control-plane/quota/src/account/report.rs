@@ -30,8 +30,13 @@ impl Account {
         let known = row.filter(|row| row.era == self.head.learned_ms + 1);
         let gap = known.is_some_and(|row| report.sequence > row.sequence + 1);
         let next = (self.head.epoch, self.head.next_id);
-        let sure = known.is_some() && !gap && report.leases.iter().all(|line| (line.epoch, line.id) < next);
-        if gap || report.leases.iter().any(|line| (line.epoch, line.id) >= next) {
+        let unheard = report.leases.iter().any(|line| {
+            let key = (line.epoch, line.id);
+            // Numbers are given once: another's lease of this number was granted after what is kept here went back.
+            key >= next || self.leases.get(&key).is_some_and(|lease| lease.holder != name)
+        });
+        let sure = known.is_some() && !gap && !unheard;
+        if gap || unheard {
             self.learn(turn, turn.now_ms);
         }
         self.holders.entry(name.clone()).or_default();

@@ -41,7 +41,7 @@ pub(crate) struct WindowRow {
     pub(crate) stranded: u64,
     pub(crate) lost: u64,
     pub(crate) assumed: u64,
-    /// The amount when data was lost, which a raise does not lift; 0 for none.
+    /// One more than the amount when data was lost, which a raise does not lift; 0 for none.
     pub(crate) cap: u64,
     /// Until then, in milliseconds since 1970, holders are asked to give back.
     pub(crate) scarce_until_ms: u64,
@@ -99,7 +99,7 @@ impl WindowRow {
 
     /// What can be granted of an amount.
     pub(crate) fn available(&self, amount: u64) -> u64 {
-        let ceiling = if self.cap == 0 { amount } else { amount.min(self.cap) };
+        let ceiling = self.cap.checked_sub(1).map_or(amount, |cap| amount.min(cap));
         ceiling.saturating_sub(self.committed())
     }
 

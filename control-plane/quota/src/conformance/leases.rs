@@ -13,6 +13,7 @@ pub async fn a_lease_is_cut_from_what_is_available_and_no_more(issuer: &dyn Issu
             issuer.grant(&limit, &holder(&format!("s{}", at % 7)), &ask(at / 7 + 1, 40), None, NOW_MS).await;
         match granted.unwrap().answer {
             Answer::Lease(lease) => sum += lease.amount,
+            Answer::Impossible { .. } => panic!("one unit is no more than 1000"),
             Answer::Exhausted { available, leased, window_ends_ms } => {
                 assert_eq!((available, leased, window_ends_ms), (0, 1_000, 1_791_975_600_000));
                 break;
@@ -129,6 +130,7 @@ pub async fn amounts_are_exact_up_to_the_largest(issuer: &dyn Issuer) {
         let ask = Ask { request, wanted: u64::MAX, needed: creto_quota::MAX_LEASE_AMOUNT };
         match issuer.grant(&limit, &holder("s"), &ask, None, NOW_MS).await.unwrap().answer {
             Answer::Lease(lease) => leases.push(lease),
+            Answer::Impossible { .. } => panic!("a lease is no more than the amount"),
             Answer::Exhausted { available, .. } => {
                 assert_eq!(available, 31);
                 break;
@@ -136,4 +138,39 @@ pub async fn amounts_are_exact_up_to_the_largest(issuer: &dyn Issuer) {
         }
     }
     assert_eq!(leases.len(), 32, "32 leases of 2^48 - 1 leave 31 of 2^53 - 1");
+}
+
+/// More than the amount is there in no window: others keep theirs, and nobody is told that the limit is exhausted.
+pub async fn a_need_no_window_can_meet_troubles_nobody(issuer: &dyn Issuer) {
+    issuer.open_namespace("impossible").await.unwrap();
+    let limit = limit("impossible", 1_000);
+    let held = lease_of(issuer, &limit, &holder("a"), 1, 900).await;
+    let along = told(1, &[]);
+    let request = Ask { request: 1, wanted: 0, needed: 1_001 };
+    let refused = issuer.grant(&limit, &holder("b"), &request, Some(&along), NOW_MS).await.unwrap();
+    assert_eq!(refused.answer, Answer::Impossible { amount: 1_000 });
+    assert_eq!(refused.reported.unwrap().acknowledged, 1);
+    let reported = report(issuer, &limit, &holder("a"), &told(1, &[line(&held, 1, 0, false)])).await;
+    assert_eq!(reported.revoke, None);
+    assert_eq!(issuer.events("impossible", 0).await.unwrap(), []);
+    assert_eq!(lease_of(issuer, &limit, &holder("b"), 1, 100).await.amount, 100);
+}
+
+/// Where all that is out would not meet the need, it stays out.
+pub async fn holders_are_not_asked_for_what_would_not_do(issuer: &dyn Issuer) {
+    issuer.open_namespace("enough").await.unwrap();
+    let limit = limit("enough", 1_000);
+    let spent = lease_of(issuer, &limit, &holder("a"), 1, 500).await;
+    let held = lease_of(issuer, &limit, &holder("b"), 1, 300).await;
+    report(issuer, &limit, &holder("a"), &told(1, &[line(&spent, 500, 0, true)])).await;
+    for (sequence, needed, revoke) in [(1, 501, None), (2, 500, Some((held.epoch, held.id)))] {
+        let request = Ask { request: 1, wanted: 0, needed };
+        let refused = issuer.grant(&limit, &holder("c"), &request, None, NOW_MS).await.unwrap();
+        assert!(
+            matches!(refused.answer, Answer::Exhausted { available: 200, leased: 300, .. }),
+            "{refused:?}"
+        );
+        let reported = report(issuer, &limit, &holder("b"), &told(sequence, &[])).await;
+        assert_eq!(reported.revoke, revoke);
+    }
 }

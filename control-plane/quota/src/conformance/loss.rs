@@ -3,7 +3,7 @@
 use creto_quota::Lease;
 
 use super::{NOW_MS, ask, holder, lease, lease_of, limit, line, report, told, usage};
-use crate::{Answer, Issuer, IssuerError, Level};
+use crate::{Answer, Issuer, IssuerError, Level, MAX_LEASE_MS, Period, QuotaLimit};
 
 /// A lease as it was granted before the loss, in this window.
 fn from_before(id: u64, amount: u64) -> Lease {
@@ -18,7 +18,7 @@ pub async fn an_unknown_namespace_grants_nothing_in_the_windows_under_way(issuer
     assert!(matches!(refused.answer, Answer::Exhausted { available: 0, leased: 0, .. }), "{refused:?}");
     let seen = usage(issuer, &limit).await;
     assert_eq!((seen.assumed, seen.available), (100, 0));
-    let raised = crate::QuotaLimit { amount: 1_000, revision: 2, ..limit };
+    let raised = QuotaLimit { amount: 1_000, revision: 2, ..limit };
     let refused = issuer.grant(&raised, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
     assert!(matches!(refused.answer, Answer::Exhausted { .. }), "a raise says nothing of what was granted");
     // Said too late that it is new.
@@ -88,9 +88,10 @@ pub async fn evidence_of_a_loss_closes_the_window(issuer: &dyn Issuer) {
 
 /// The metering store knows what was used.
 pub async fn settling_a_loss_opens_the_window(issuer: &dyn Issuer) {
-    let limit = limit("settle", 100);
+    let limit = QuotaLimit { period: Period::Daily, ..limit("settle", 100) };
     report(issuer, &limit, &holder("s"), &told(1, &[])).await;
-    let until_ms = NOW_MS + limit.leases.life_ms;
+    // Whatever terms the leases before the loss had.
+    let until_ms = NOW_MS + MAX_LEASE_MS;
     let early = issuer.settle_loss(&limit, 30, until_ms - 1).await.unwrap_err();
     assert_eq!(early, IssuerError::TooEarly { until_ms });
     let opened = issuer.settle_loss(&limit, 30, until_ms).await.unwrap();
@@ -104,4 +105,39 @@ pub async fn settling_a_loss_opens_the_window(issuer: &dyn Issuer) {
     let limit = super::limit("settled", 100);
     lease_of(issuer, &limit, &holder("s"), 1, 40).await;
     assert_eq!(issuer.settle_loss(&limit, 0, NOW_MS).await.unwrap().usage.available, 60);
+}
+
+/// Its leases may be spent until it ends.
+pub async fn a_loss_in_a_short_window_is_not_settled_while_it_lasts(issuer: &dyn Issuer) {
+    let limit = limit("short", 100);
+    report(issuer, &limit, &holder("s"), &told(1, &[])).await;
+    let until_ms = 1_791_975_600_000;
+    let early = issuer.settle_loss(&limit, 30, until_ms - 1).await.unwrap_err();
+    assert_eq!(early, IssuerError::TooEarly { until_ms });
+    let opened = issuer.settle_loss(&limit, 30, until_ms).await.unwrap();
+    assert_eq!(opened.usage.available, 100, "another window");
+}
+
+/// Not even one unit.
+pub async fn a_raise_after_a_loss_opens_nothing_of_a_limit_of_zero(issuer: &dyn Issuer) {
+    let limit = limit("zero", 0);
+    report(issuer, &limit, &holder("s"), &told(1, &[])).await;
+    let raised = QuotaLimit { amount: 1_000, revision: 2, ..limit };
+    let refused = issuer.grant(&raised, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { available: 0, leased: 0, .. }), "{refused:?}");
+    assert_eq!(usage(issuer, &raised).await.available, 0);
+}
+
+/// A backup that was restored gives numbers again that were given before.
+pub async fn a_report_of_anothers_lease_closes_the_window(issuer: &dyn Issuer) {
+    issuer.open_namespace("anothers").await.unwrap();
+    let limit = limit("anothers", 100);
+    let given_again = lease_of(issuer, &limit, &holder("a"), 1, 30).await;
+    lease_of(issuer, &limit, &holder("b"), 1, 10).await;
+    report(issuer, &limit, &holder("b"), &told(1, &[line(&given_again, 5, 20, false)])).await;
+    let seen = usage(issuer, &limit).await;
+    assert_eq!((seen.leased, seen.overrun, seen.available), (40, 5, 0));
+    assert_eq!(issuer.events("anothers", 0).await.unwrap()[0].level, Level::DataLost);
+    let refused = issuer.grant(&limit, &holder("c"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { available: 0, .. }), "{refused:?}");
 }

@@ -62,6 +62,11 @@ macro_rules! every_scenario {
             a_report_that_may_have_been_counted_frees_nothing
             evidence_of_a_loss_closes_the_window
             settling_a_loss_opens_the_window
+            a_loss_in_a_short_window_is_not_settled_while_it_lasts
+            a_raise_after_a_loss_opens_nothing_of_a_limit_of_zero
+            a_report_of_anothers_lease_closes_the_window
+            a_need_no_window_can_meet_troubles_nobody
+            holders_are_not_asked_for_what_would_not_do
         }
     };
 }

@@ -241,9 +241,10 @@ impl Desk {
 /// A window's account; one that was not begun is as it would be.
 fn usage(account: &Account, limit: &QuotaLimit, window: Window, lost_ms: u64) -> Usage {
     let amount = if account.is_new() { limit.amount } else { account.head.amount };
+    let gone = account.is_gone() || account.head.window_ms == window.start_ms;
     match account.windows.get(&window.start_ms) {
         Some(row) => row.public(amount),
-        None if lost_ms >= window.start_ms => Usage { amount, assumed: amount, ..Usage::default() },
+        None if lost_ms >= window.start_ms || gone => Usage { amount, assumed: amount, ..Usage::default() },
         None => Usage { amount, available: amount, ..Usage::default() },
     }
 }

@@ -48,22 +48,9 @@ pub(super) async fn account(
     key: &(String, String),
 ) -> Result<Account, sqlx::Error> {
     let (namespace, name) = key;
-    let Some(row) = sqlx::query(LIMIT).bind(namespace).bind(name).fetch_optional(&mut *file).await? else {
-        return Ok(Account::default());
-    };
-    let head = Head {
-        unit: row.try_get("unit")?,
-        cycle: row.try_get("cycle")?,
-        revision: number(&row, "revision")?,
-        amount: number(&row, "amount")?,
-        epoch: number(&row, "epoch")?,
-        next_id: number(&row, "next_id")?,
-        window_ms: number(&row, "window_ms")?,
-        learned_ms: number(&row, "learned_ms")?,
-        trusted_epoch: number(&row, "trusted_epoch")?,
-        spike_hour: number(&row, "spike_hour")?,
-        first_hour: number(&row, "first_hour")?,
-    };
+    // Where the limit is gone and its rows are not, they say so.
+    let limit = sqlx::query(LIMIT).bind(namespace).bind(name).fetch_optional(&mut *file).await?;
+    let head = limit.as_ref().map(head).transpose()?.unwrap_or_default();
     let rows = async |file: &mut SqliteConnection, sql: &'static str| {
         sqlx::query(sql).bind(namespace).bind(name).fetch_all(file).await
     };
@@ -88,6 +75,22 @@ pub(super) async fn account(
         .map(|row| Ok((number(row, "hour")?, number(row, "used")?)))
         .collect::<Result<_, sqlx::Error>>()?;
     Ok(Account::restore(head, windows, holders, leases, hours))
+}
+
+fn head(row: &SqliteRow) -> Result<Head, sqlx::Error> {
+    Ok(Head {
+        unit: row.try_get("unit")?,
+        cycle: row.try_get("cycle")?,
+        revision: number(row, "revision")?,
+        amount: number(row, "amount")?,
+        epoch: number(row, "epoch")?,
+        next_id: number(row, "next_id")?,
+        window_ms: number(row, "window_ms")?,
+        learned_ms: number(row, "learned_ms")?,
+        trusted_epoch: number(row, "trusted_epoch")?,
+        spike_hour: number(row, "spike_hour")?,
+        first_hour: number(row, "first_hour")?,
+    })
 }
 
 fn window(row: &SqliteRow) -> Result<WindowRow, sqlx::Error> {

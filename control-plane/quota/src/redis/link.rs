@@ -38,6 +38,12 @@ pub(super) struct Link {
     current: Mutex<(u64, Option<Checked>)>,
 }
 
+/// A field of what INFO answers; empty when it is not there.
+fn field<'a>(info: &'a str, name: &str) -> &'a str {
+    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
+    info.lines().find_map(value).unwrap_or_default().trim()
+}
+
 fn is_no_script(error: &RedisError) -> bool {
     error.kind() == ::redis::ErrorKind::Server(ServerErrorKind::NoScript)
 }
@@ -121,8 +127,13 @@ impl Link {
         self.require_durable(&mut connection).await?;
         let info: String =
             cmd("INFO").arg("server").query_async(&mut connection).await.map_err(|error| away(&error))?;
-        let run_id =
-            info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
+        let run_id = field(&info, "run_id").to_owned();
+        if run_id.is_empty() {
+            return Err(self.refused(
+                "it does not tell its run_id, so a restart that forgets goes unnoticed".into(),
+                "use a Redis whose INFO server tells run_id",
+            ));
+        }
         let script = self.load(&mut connection).await.map_err(|error| away(&error))?;
         current.0 += 1;
         let checked = Checked { connection, run_id, script, turn: current.0 };
@@ -141,10 +152,25 @@ impl Link {
         result
     }
 
+    fn refused(&self, why: String, next_step: &'static str) -> IssuerError {
+        IssuerError::NotDurable { address: self.address(), why, next_step }
+    }
+
+    /// Where the settings are not told, what INFO says of memory has to do.
+    async fn require_no_eviction(&self, connection: &mut MultiplexedConnection) -> Result<(), IssuerError> {
+        let info: String =
+            cmd("INFO").arg("memory").query_async(connection).await.map_err(|error| away(&error))?;
+        match field(&info, "maxmemory_policy") {
+            "noeviction" => Ok(()),
+            policy => Err(self.refused(
+                format!("maxmemory-policy {policy:?} may throw quotas away when memory runs out"),
+                "set maxmemory-policy noeviction, or allow CONFIG GET to this user",
+            )),
+        }
+    }
+
     /// Refuses a Redis that may forget what it answered.
     async fn require_durable(&self, connection: &mut MultiplexedConnection) -> Result<(), IssuerError> {
-        let refused =
-            |why: String, next_step| IssuerError::NotDurable { address: self.address(), why, next_step };
         let settings: Result<Vec<String>, _> = cmd("CONFIG")
             .arg("GET")
             .arg("appendonly")
@@ -156,9 +182,9 @@ impl Link {
         let settings = match settings {
             Ok(settings) => settings,
             Err(error) if error.is_io_error() => return Err(away(&error)),
-            Err(_) if !self.options.durable => return Ok(()),
+            Err(_) if !self.options.durable => return self.require_no_eviction(connection).await,
             Err(error) => {
-                return Err(refused(
+                return Err(self.refused(
                     format!("it does not tell its settings ({error})"),
                     "allow CONFIG GET to this user, or say redis.durable = false and accept closed windows after a restart",
                 ));
@@ -173,7 +199,7 @@ impl Link {
                 "maxmemory-policy {} throws quotas away when memory runs out",
                 setting("maxmemory-policy")
             );
-            return Err(refused(why, "set maxmemory-policy noeviction"));
+            return Err(self.refused(why, "set maxmemory-policy noeviction"));
         }
         if !self.options.durable {
             return Ok(());
@@ -181,7 +207,7 @@ impl Link {
         for (name, wanted) in [("appendonly", "yes"), ("appendfsync", "always")] {
             let found = setting(name);
             if found != wanted {
-                return Err(refused(
+                return Err(self.refused(
                     format!(
                         "{name} is {found:?} and not {wanted:?}, so a crash forgets leases that were granted"
                     ),

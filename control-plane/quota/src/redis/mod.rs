@@ -2,9 +2,9 @@
 //!
 //! Redis runs one script after the other, which makes it the one serial place. With `appendonly yes` and `appendfsync
 //! always` it answers after the script's effects are on disk; other settings are refused, unless `durable` is off. A
-//! marker in each namespace counts requests. When it is gone, is below what this process has seen, or is of another run
-//! of a Redis that is not durable, data was lost: the windows under way grant only what holders give back, until they
-//! end or `settle_loss` is called.
+//! marker in each namespace counts requests, and each control plane keeps its own beside it. When the marker is gone, one
+//! of the two is below what this control plane was answered, or it is of another run of a Redis that is not durable, data
+//! was lost: the windows under way grant only what holders give back, until they end or `settle_loss` is called.
 //!
 //! It is for one Redis: behind a failover to a replica, which may be behind, requests that were answered can be
 //! forgotten; that is noticed by control planes that go on running, and by reports that tell of leases not known here.
@@ -16,6 +16,8 @@ mod wire;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use creto_quota::{MAX_LEASE_AMOUNT, Report};
@@ -32,6 +34,10 @@ use crate::{
 
 /// Namespaces this process remembers the marker of; beyond that it starts over with none.
 const MAX_MARKS: usize = 100_000;
+
+/// Control planes (runs of their processes) whose marker a namespace keeps; beyond that the one silent the longest is
+/// dropped. If it is still running, its next request takes that for a loss and closes the windows under way.
+const MAX_CALLERS: u64 = 256;
 
 /// Which Redis, and what is asked of it.
 #[derive(Clone, Debug)]
@@ -55,7 +61,9 @@ impl RedisOptions {
 pub struct RedisIssuer {
     link: Link,
     durable: bool,
-    /// The highest marker seen, by namespace.
+    /// Names this run in the markers of namespaces.
+    caller: String,
+    /// The highest marker this run was answered with, by namespace.
     marks: Mutex<HashMap<String, u64>>,
 }
 
@@ -74,6 +82,8 @@ fn script() -> String {
         ("MAX_HOLDERS", bounds::MAX_HOLDERS),
         ("MAX_OPEN_LEASES", bounds::MAX_OPEN_LEASES),
         ("MAX_LEASES", bounds::MAX_LEASES),
+        ("MAX_LEASE_MS", bounds::MAX_LEASE_MS),
+        ("MAX_CALLERS", MAX_CALLERS),
         ("ACTIVE_LIVES", bounds::ACTIVE_LIVES),
         ("WRITE_OFF_AFTER_MS", bounds::WRITE_OFF_AFTER_MS),
         ("WINDOW_KEPT_MS", bounds::WINDOW_KEPT_MS),
@@ -100,6 +110,12 @@ fn limit_keys(limit: &QuotaLimit) -> Vec<String> {
     keys
 }
 
+/// A name no other run has.
+fn caller() -> String {
+    let numbers = [(); 2].map(|()| RandomState::new().hash_one((std::process::id(), SystemTime::now())));
+    format!("{:016x}{:016x}", numbers[0], numbers[1])
+}
+
 impl RedisIssuer {
     /// Connects, and makes sure that Redis keeps what it answers.
     ///
@@ -109,7 +125,8 @@ impl RedisIssuer {
         let durable = options.durable;
         let link = Link::new(options, script())?;
         link.check().await?;
-        Ok(Self { link, durable, marks: Mutex::new(HashMap::new()) })
+        let caller = caller();
+        Ok(Self { link, durable, caller, marks: Mutex::new(HashMap::new()) })
     }
 
     /// Runs the script for a namespace; the fields after the verdict, or the verdict's name and its fields.
@@ -121,11 +138,12 @@ impl RedisIssuer {
         now_ms: u64,
         arguments: &[String],
     ) -> Result<Result<Fields, (String, Fields)>, IssuerError> {
-        let mark = self.marks.lock().get(namespace).copied().unwrap_or(0);
         let durable = u8::from(self.durable).to_string();
         let make = |run_id: &str| {
-            let mut all =
-                vec![op.to_owned(), now_ms.to_string(), mark.to_string(), run_id.to_owned(), durable.clone()];
+            // With each try, since other requests were answered meanwhile.
+            let mark = self.marks.lock().get(namespace).copied().unwrap_or(0);
+            let (op, run_id, caller) = (op.to_owned(), run_id.to_owned(), self.caller.clone());
+            let mut all = vec![op, now_ms.to_string(), mark.to_string(), run_id, durable.clone(), caller];
             all.extend_from_slice(arguments);
             all
         };

@@ -4,6 +4,7 @@
 -- Rows are kept as MessagePack in hashes; numbers leave as text, since Lua's own way to print them drops digits.
 local RUN, LIMITS, EVENTS, HEAD, WINDOWS, STARTS, HOLDERS, SEEN, LEASES, DUE, HOURS = unpack(KEYS)
 local op, now, known_version, run_id, durable = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local caller = 'seen:' .. ARGV[6]
 
 local function text(number) return string.format('%.0f', number) end
 local function add(total, units) return math.min(total + units, MAX_UNITS) end
@@ -24,13 +25,14 @@ local function above(left, left_times, right, right_times)
 end
 
 -- The namespace.
-local run = redis.call('HMGET', RUN, 'version', 'lost_ms', 'run_id', 'events')
+local run = redis.call('HMGET', RUN, 'version', 'lost_ms', 'run_id', 'events', caller)
 local version, lost_ms, events = tonumber(run[1] or '0'), tonumber(run[2] or '0'), tonumber(run[4] or '0')
 local lost = false
 if not run[1] then
   -- Gone, unless it is said to be new and nobody here has seen it.
   lost = op ~= 'open' or known_version > 0
-elseif version < known_version then
+elseif version < known_version or tonumber(run[5] or '0') < known_version then
+  -- The version is raised by all callers, and may have passed what was lost; its own field only by the caller.
   lost = true
 elseif run[3] ~= run_id and durable == '0' then
   lost = true
@@ -43,7 +45,18 @@ if lost then
 end
 if not (lost and looks) then
   version = version + 1
-  redis.call('HSET', RUN, 'version', text(version), 'lost_ms', text(lost_ms), 'run_id', run_id, 'events', text(events))
+  redis.call('HSET', RUN, 'version', text(version), 'lost_ms', text(lost_ms), 'run_id', run_id, 'events', text(events),
+    caller, text(version))
+  if not run[5] and redis.call('HLEN', RUN) > MAX_CALLERS + 4 then
+    -- Whoever was silent the longest is most likely gone; if it is not, it takes this for a loss.
+    local fields, oldest, least = redis.call('HGETALL', RUN), nil, math.huge
+    for at = 1, #fields, 2 do
+      if string.sub(fields[at], 1, 5) == 'seen:' and tonumber(fields[at + 1]) < least then
+        oldest, least = fields[at], tonumber(fields[at + 1])
+      end
+    end
+    redis.call('HDEL', RUN, oldest)
+  end
 end
 
 local function ok(...) return {'ok', text(version), ...} end
@@ -51,22 +64,22 @@ local function refused(code, ...) return {code, text(version), ...} end
 
 if op == 'open' then return ok() end
 if op == 'events' then
-  return ok(unpack(redis.call('ZRANGEBYSCORE', EVENTS, '(' .. ARGV[6], '+inf', 'LIMIT', 0, MAX_EVENTS_READ)))
+  return ok(unpack(redis.call('ZRANGEBYSCORE', EVENTS, '(' .. ARGV[7], '+inf', 'LIMIT', 0, MAX_EVENTS_READ)))
 end
 if op == 'forget' then
-  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[6])
+  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[7])
   return ok()
 end
 
 -- The limit.
 local limit = {
-  name = ARGV[6], unit = ARGV[7], cycle = ARGV[8], revision = tonumber(ARGV[9]), amount = tonumber(ARGV[10]),
-  warn = tonumber(ARGV[11]), life_ms = tonumber(ARGV[12]), minimum = tonumber(ARGV[13]),
-  spike_percent = tonumber(ARGV[14]), spike_hours = tonumber(ARGV[15]), spike_minimum = tonumber(ARGV[16]),
-  spike_floor = tonumber(ARGV[17]),
+  name = ARGV[7], unit = ARGV[8], cycle = ARGV[9], revision = tonumber(ARGV[10]), amount = tonumber(ARGV[11]),
+  warn = tonumber(ARGV[12]), life_ms = tonumber(ARGV[13]), minimum = tonumber(ARGV[14]),
+  spike_percent = tonumber(ARGV[15]), spike_hours = tonumber(ARGV[16]), spike_minimum = tonumber(ARGV[17]),
+  spike_floor = tonumber(ARGV[18]),
 }
-local start_ms, end_ms = tonumber(ARGV[18]), tonumber(ARGV[19])
-local next_argument = 20
+local start_ms, end_ms = tonumber(ARGV[19]), tonumber(ARGV[20])
+local next_argument = 21
 local function argument()
   next_argument = next_argument + 1
   return ARGV[next_argument - 1]
@@ -89,6 +102,16 @@ local function row(rows, key, field)
   return rows[field]
 end
 local function window(start) return row(windows, WINDOWS, text(start)) end
+local function begin_window(start, ends)
+  windows[text(start)] = {
+    end_ms = ends, spent = 0, overrun = 0, overage = 0, leased = 0, stranded = 0, lost = 0, assumed = 0, cap = 0,
+    scarce_until_ms = 0,
+  }
+  redis.call('ZADD', STARTS, text(start), text(start))
+  return windows[text(start)]
+end
+-- The window a lease was cut from. Its row may be gone when Redis lost keys.
+local function window_of(l) return window(l.window_ms) or begin_window(l.window_ms, 0) end
 local function lease_name(epoch, id) return text(epoch) .. ':' .. text(id) end
 local function save()
   redis.call('SET', HEAD, cmsgpack.pack(head))
@@ -107,7 +130,7 @@ local function used(w) return w.spent + w.overrun + w.overage + w.stranded + w.l
 local function committed(w) return math.min(used(w), MAX_UNITS) + w.leased end
 local function available(w)
   local ceiling = head.amount
-  if w.cap > 0 then ceiling = math.min(ceiling, w.cap) end
+  if w.cap > 0 then ceiling = math.min(ceiling, w.cap - 1) end
   return math.max(ceiling - committed(w), 0)
 end
 
@@ -138,7 +161,7 @@ local function learn(at_ms)
   head.next_id = 1
   local w = window(start_ms)
   w.assumed = add(w.assumed, math.max(head.amount - committed(w), 0))
-  w.cap = math.max(head.amount, 1)
+  w.cap = head.amount + 1
   tell(start_ms, 'data-lost')
 end
 
@@ -152,15 +175,29 @@ if op == 'usage' then
   if head.revision == 0 then head.amount = limit.amount end
   if not w then
     w = {spent = 0, overrun = 0, overage = 0, leased = 0, stranded = 0, lost = 0, assumed = 0, cap = 0}
-    if lost_ms >= start_ms and lost_ms > 0 then w.assumed = head.amount end
+    -- A window that was begun has a row, and a limit that was entered has a head.
+    local gone = head.window_ms == start_ms
+      or head.revision == 0 and (redis.call('SISMEMBER', LIMITS, limit.name) == 1
+        or redis.call('EXISTS', WINDOWS, HOLDERS, LEASES) > 0)
+    if gone or lost_ms >= start_ms and lost_ms > 0 then w.assumed = head.amount end
   end
   return usage_of(w, head.amount)
 end
 
 -- Turn to the window of now, and to the terms of the limit.
+-- Redis can lose single keys: what was there before and is not any more is a loss, and no beginning.
+local is_listed = redis.call('SISMEMBER', LIMITS, limit.name) == 1
+local gone = is_listed ~= (head.revision > 0)
 if head.revision == 0 then
-  if redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
-  redis.call('SADD', LIMITS, limit.name)
+  if not is_listed and redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
+  if redis.call('EXISTS', WINDOWS, HOLDERS, LEASES) > 0 then
+    gone = true
+    -- No number is given twice, and no window begun again.
+    for _, start in ipairs(redis.call('HKEYS', WINDOWS)) do head.window_ms = math.max(head.window_ms, tonumber(start)) end
+    for _, name in ipairs(redis.call('HKEYS', LEASES)) do
+      head.epoch = math.max(head.epoch, tonumber(string.match(name, '^%d+')))
+    end
+  end
   head.unit, head.cycle = limit.unit, limit.cycle
 elseif head.unit ~= limit.unit or head.cycle ~= limit.cycle then
   return refused('changed', head.unit, head.cycle)
@@ -170,18 +207,20 @@ if limit.revision < head.revision or limit.revision == head.revision and limit.a
 end
 if start_ms < head.window_ms then return refused('clock', text(head.window_ms)) end
 if limit.revision > head.revision then head.revision, head.amount = limit.revision, limit.amount end
+if not is_listed then redis.call('SADD', LIMITS, limit.name) end
 if not window(start_ms) then
+  gone = gone or head.window_ms == start_ms
   head.window_ms = start_ms
   head.epoch = math.max(start_ms, head.epoch + 1)
   head.next_id = 1
-  windows[text(start_ms)] = {
-    end_ms = end_ms, spent = 0, overrun = 0, overage = 0, leased = 0, stranded = 0, lost = 0, assumed = 0, cap = 0,
-    scarce_until_ms = 0,
-  }
-  redis.call('ZADD', STARTS, text(start_ms), text(start_ms))
+  begin_window(start_ms, end_ms)
 end
 local current = window(start_ms)
-if lost_ms > head.learned_ms and lost_ms >= start_ms then learn(lost_ms) end
+if lost_ms > head.learned_ms and lost_ms >= start_ms then
+  learn(lost_ms)
+elseif gone then
+  learn(now)
+end
 
 local function heard(name)
   local h = holders[name]
@@ -231,10 +270,13 @@ end
 
 local function report(name)
   local sequence, overage, count = number(), number(), number()
-  local lines, sure, future = {}, true, false
+  local lines, sure, unheard = {}, true, false
   for at = 1, count do
     local line = {epoch = number(), id = number(), spent = number(), back = number(), overrun = number(), last = number()}
-    if line.epoch > head.epoch or line.epoch == head.epoch and line.id >= head.next_id then future = true end
+    if line.epoch > head.epoch or line.epoch == head.epoch and line.id >= head.next_id then unheard = true end
+    -- Numbers are given once: another's lease of this number was granted after what is kept here went back.
+    local l = row(leases, LEASES, lease_name(line.epoch, line.id))
+    if l and l.holder ~= name then unheard = true end
     lines[at] = line
   end
   local h = row(holders, HOLDERS, name)
@@ -245,8 +287,8 @@ local function report(name)
   if not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS then return 'holders' end
   local is_known = h and h.era == head.learned_ms + 1
   local gap = is_known and sequence > h.sequence + 1
-  sure = is_known and not gap and not future
-  if gap or future then learn(now) end
+  sure = is_known and not gap and not unheard
+  if gap or unheard then learn(now) end
   if not h then
     h = {sequence = 0, request = 0, epoch = 0, id = 0, open = 0, seen_ms = 0, era = 0}
     holders[name] = h
@@ -272,7 +314,7 @@ local function report(name)
       local back = take(l, 'open', line.back)
       local rest = line.last == 1 and take(l, 'open', l.open) or 0
       local uncovered = add(line.overrun, line.spent - spent)
-      local w = window(l.window_ms)
+      local w = window_of(l)
       touched[l.window_ms] = true
       take(w, l.stranded and 'stranded' or 'leased', spent + back + rest)
       w.spent = add(w.spent, spent)
@@ -320,6 +362,10 @@ if op == 'grant' then
     if not l then return refused('stale', text(h.request)) end
     return ok('lease', text(h.epoch), text(h.id), text(l.amount), text(l.end_ms), unpack(reported))
   end
+  if needed > head.amount then
+    save()
+    return ok('impossible', text(head.amount), '', '', '', unpack(reported))
+  end
   local full = not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS and 'holders'
     or h and h.open >= MAX_OPEN_LEASES and 'open'
     or redis.call('HLEN', LEASES) >= MAX_LEASES and 'leases'
@@ -336,7 +382,8 @@ if op == 'grant' then
   local active = redis.call('ZCOUNT', SEEN, text(math.max(now - limit.life_ms * ACTIVE_LIVES, 0)), '+inf')
   local left, least = available(current), math.max(needed, 1)
   if left < least then
-    current.scarce_until_ms = now + limit.life_ms
+    -- Others are asked to give back only where it helps.
+    if left + current.leased >= least then current.scarce_until_ms = now + limit.life_ms end
     tell(start_ms, 'exhausted')
     save()
     return ok('exhausted', text(end_ms), text(left), text(current.leased), '', unpack(reported))
@@ -363,7 +410,7 @@ if op == 'expire' then
     if not l then
       redis.call('ZREM', DUE, key)
     else
-      local w = window(l.window_ms)
+      local w = window_of(l)
       touched[#touched + 1] = l.window_ms
       if l.stranded then
         take(w, 'stranded', l.open)
@@ -411,7 +458,8 @@ end
 if op == 'settle-loss' then
   local units = number()
   if head.learned_ms >= start_ms then
-    local until_ms = head.learned_ms + limit.life_ms
+    -- Leases from before the loss may be of other terms than today's; those of this window end with it.
+    local until_ms = math.min(head.learned_ms + MAX_LEASE_MS, end_ms)
     if now < until_ms then
       save()
       return refused('early', text(until_ms))

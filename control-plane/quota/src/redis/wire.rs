@@ -50,9 +50,16 @@ impl Fields {
     }
 
     pub(super) fn granted(&mut self) -> Result<Granted, IssuerError> {
-        let answer = if self.text()? == "lease" {
+        let kind = self.text()?;
+        let answer = if kind == "lease" {
             let (epoch, id, amount) = (self.number()?, self.number()?, self.number()?);
             Answer::Lease(Lease { id, epoch, amount, not_after_s: self.number()? / 1_000 })
+        } else if kind == "impossible" {
+            let answer = Answer::Impossible { amount: self.number()? };
+            for _ in 0..3 {
+                self.text()?;
+            }
+            answer
         } else {
             let answer = Answer::Exhausted {
                 window_ends_ms: self.number()?,
