@@ -129,6 +129,7 @@ fn ended_kept(ended: CallEnded, sequence: u64) -> Result<Ended, CallsError> {
         upstream: ended.upstream_address,
         usage: ended.usage.map(usage_kept),
         response_model: ended.response_model,
+        service_tier: ended.service_tier,
     })
 }
 
@@ -174,6 +175,7 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
             upstream_address: ended.upstream,
             usage: ended.usage.map(usage_shown),
             response_model: ended.response_model,
+            service_tier: ended.service_tier,
         }),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod sidecars;
 pub(crate) mod up;
+pub(crate) mod usage;
 
 use clap::{Parser, Subcommand};
 
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Secrets(secrets::SecretsCommand),
     /// What went out, what was refused, and why.
     Calls(calls::CallsArgs),
+    /// What model calls used and what that costs, by agent, model or day.
+    Usage(usage::UsageArgs),
     /// The sidecars and whether they enforce what they were offered.
     Sidecars(sidecars::SidecarsArgs),
     /// Check this machine and what runs.
@@ -85,6 +88,7 @@ impl Cli {
             Command::Policy(command) => return policy::run(&session, command).await,
             Command::Secrets(command) => secrets::run(&session, command).await?,
             Command::Calls(args) => calls::run(&session, args).await?,
+            Command::Usage(args) => usage::run(&session, args).await?,
             Command::Sidecars(args) => sidecars::run(&session, args).await?,
             Command::Doctor => doctor::run(&session).await?,
         }

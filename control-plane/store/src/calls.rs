@@ -119,6 +119,8 @@ pub struct Ended {
     pub usage: Option<TokenUsage>,
     /// The model that answered.
     pub response_model: String,
+    /// The service tier that the provider says it billed.
+    pub service_tier: String,
 }
 
 /// A call begins or ends.

@@ -334,6 +334,7 @@ pub async fn what_calls_meant_and_used_is_kept(store: &impl Store) {
         begun_sequence: 1,
         usage: Some(usage),
         response_model: "m-1".into(),
+        service_tier: "priority".into(),
         outcome: 2,
         ..Ended::default()
     };

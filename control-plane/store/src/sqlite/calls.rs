@@ -23,8 +23,8 @@ statements! {
     END = "UPDATE calls SET ended_at_us = ?5, outcome = ?6, status = ?7, request_bytes = ?8, response_bytes = ?9, \
            duration_us = ?10, upstream = ?11, usage_estimated = ?12, input = ?13, cached_input = ?14, cache_write = ?15, \
            cache_write_1h = ?16, output = ?17, reasoning = ?18, audio_input = ?19, audio_output = ?20, \
-           image_input = ?21, images = ?22, server_tool_calls = ?23, response_model = ?24 WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 \
-           AND sequence = ?4 AND ended_at_us IS NULL";
+           image_input = ?21, images = ?22, server_tool_calls = ?23, response_model = ?24, service_tier = ?25 \
+           WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4 AND ended_at_us IS NULL";
     ONE = "SELECT * FROM calls WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4";
     FIRST_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
                   AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR verdict = ?4) AND (?5 IS NULL OR rule = ?5) \
@@ -66,6 +66,7 @@ fn call(row: &SqliteRow) -> Result<KeptCall, StoreError> {
             upstream: row.try_get("upstream")?,
             usage: usage(row)?,
             response_model: row.try_get("response_model")?,
+            service_tier: row.try_get("service_tier")?,
         }),
     };
     Ok(KeptCall {
@@ -209,6 +210,7 @@ async fn end_call(
         .bind(integer(usage.images))
         .bind(integer(usage.server_tool_calls))
         .bind(&ended.response_model)
+        .bind(&ended.service_tier)
         .execute(&mut **transaction)
         .await?;
     Ok(())

@@ -12,6 +12,7 @@ pub(super) const STEPS: &[(i64, &str)] = &[
     (2, include_str!("../../migrations/0002_secrets.sql")),
     (3, include_str!("../../migrations/0003_usage.sql")),
     (4, include_str!("../../migrations/0004_push.sql")),
+    (5, include_str!("../../migrations/0005_service_tier.sql")),
 ];
 
 const CREATE_VERSIONS: &str =

@@ -46,6 +46,8 @@ const SUBJECTS: usize = 16;
 const SUBJECT: usize = 256;
 /// Longest name of the model that answered; it must fit in the room set aside for the end.
 const RESPONSE_MODEL: usize = 64;
+/// Longest service tier; as above.
+const SERVICE_TIER: usize = 32;
 
 impl Begun<'_> {
     /// Writes the entry without its sequence, which the spool gives: it is put in front when the entry is sent.
@@ -89,6 +91,7 @@ impl Ended<'_> {
         if let Some(settled) = self.settled {
             body.message(9, |out| usage(&settled.usage, out));
             body.text(10, cut(settled.response_model.as_deref().unwrap_or_default(), RESPONSE_MODEL));
+            body.text(11, cut(settled.service_tier.as_deref().unwrap_or_default(), SERVICE_TIER));
         }
         wrap(3, out);
     }
@@ -286,6 +289,7 @@ mod tests {
         assert_eq!((read.request_bytes, read.response_bytes, read.duration_us), (1, 2, 3));
         assert_eq!(read.upstream_address, "10.0.0.1:443");
         assert_eq!(read.response_model, "m".repeat(64), "cut");
+        assert_eq!(read.service_tier, "t".repeat(32), "cut");
         let expected = v1::Usage {
             input: 7,
             cached_input: 7,
@@ -319,7 +323,8 @@ mod tests {
             server_tool_calls: count,
             estimated: true,
         };
-        Settled { usage, response_model: Some("m".repeat(100)), ..Settled::default() }
+        let (response_model, service_tier) = (Some("m".repeat(100)), Some("t".repeat(100)));
+        Settled { usage, response_model, service_tier, ..Settled::default() }
     }
 
     #[test]
