@@ -58,6 +58,7 @@ fn asked(n: usize) -> Asked {
         streaming: true,
         max_output_tokens: Some(4096),
         tools: vec!["search".into(), "read_file".into()],
+        demand: creto_call::Demand::default(),
     };
     Asked { headers: headers.into_iter().collect(), model }
 }

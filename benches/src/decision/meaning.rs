@@ -170,6 +170,7 @@ fn model(name: &str) -> ModelCall {
         streaming: true,
         max_output_tokens: Some(4096),
         tools: vec!["search".into(), "read_file".into()],
+        demand: creto_call::Demand::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod a2a;
 mod call;
+mod demand;
 mod details;
 mod dialect;
 mod host;
@@ -15,6 +16,7 @@ mod verdict;
 
 pub use a2a::A2aCall;
 pub use call::{Call, Capture, Kind, Method, Scheme};
+pub use demand::Demand;
 pub use details::{Details, Meaning};
 pub use dialect::Dialect;
 pub use host::{HostError, NormalHost, is_metadata_address, is_private_address};

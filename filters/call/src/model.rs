@@ -1,5 +1,7 @@
 //! Calls of model APIs.
 
+use crate::Demand;
+
 /// A call of a model API. Facts of the body are empty until it has been read ([`crate::Details::body_read`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelCall {
@@ -17,6 +19,8 @@ pub struct ModelCall {
     pub max_output_tokens: Option<u64>,
     /// Names of the tools that the model is offered.
     pub tools: Vec<String>,
+    /// What bounds its use beyond that.
+    pub demand: Demand,
 }
 
 impl ModelCall {

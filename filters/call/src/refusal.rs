@@ -173,6 +173,18 @@ refusal_codes! {
     AnswerUnclear = "answer_unclear", 502,
         "The destination's answer must be read before it is handed on, and cannot be.",
         "Check the effect before calling again; the detail says what is wrong with the answer.";
+    /// A quota or budget has no room for the call until its window ends.
+    OverQuota = "over_quota", 429,
+        "A quota or budget of this agent is used up, or has less left than this call could use.",
+        "Wait until the window ends (`retry-after`), send a call that asks for less, or ask the operator to raise the limit.";
+    /// Nothing may be spent of a quota now, though its limit may not be reached.
+    QuotaUnavailable = "quota_unavailable", 503,
+        "What is left of a quota or budget of this agent cannot be known now, so nothing is spent of it.",
+        "Retry shortly; if it goes on, the operator checks the control plane and `creto quota list`.";
+    /// A budget counts the call, and there is no price for it.
+    Unpriced = "unpriced", 403,
+        "A budget counts this call, and there is no price for its model, so what it costs cannot be bounded.",
+        "Use a model that has a price, or ask the operator to add its price to the price list.";
     /// The records of calls cannot be kept.
     RecordUnavailable = "record_unavailable", 503,
         "The call cannot be recorded (disk full or unwritable), so it is refused.",

@@ -1,5 +1,6 @@
 //! What the body of a model call says.
 
+mod demand;
 mod form;
 mod limit;
 mod media;

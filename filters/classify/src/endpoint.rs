@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use creto_call::{A2aCall, Dialect, McpCall, ModelApi, ModelCall};
+use creto_call::{A2aCall, Demand, Dialect, McpCall, ModelApi, ModelCall};
 use creto_mcp::McpRequest;
 use http::HeaderMap;
 
@@ -291,6 +291,7 @@ impl Request<'_> {
             streaming: found.streaming,
             max_output_tokens: None,
             tools: Vec::new(),
+            demand: Demand::default(),
         };
         let grpc = head::is_grpc(self.headers);
         Endpoint::Model(ModelEndpoint { call, body: found.body, problem: found.problem, grpc })

@@ -278,3 +278,53 @@ fn a_form_says_its_model_in_a_field() {
     // A form is no body of an endpoint that takes JSON only.
     assert!(read(OPENAI, &headers, form(&[model]).as_bytes()).is_err());
 }
+
+#[test]
+fn a_body_says_what_it_may_come_to_use() {
+    let demand = |to, body: &str| read_json(to, body).expect(body).demand;
+    let asked = demand(
+        OPENAI,
+        r#"{"model":"m","n":3,"service_tier":"flex","messages":[{"role":"user","content":"image_url"}]}"#,
+    );
+    assert_eq!((asked.answers, asked.service_tier.as_deref()), (Some(3), Some("flex")));
+    assert!(!asked.media && !asked.refers && !asked.provider_tools);
+    let shown = demand(
+        OPENAI,
+        r#"{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"x"}}]}]}"#,
+    );
+    assert!(shown.media && !shown.refers);
+    for body in [
+        r#"{"model":"m","previous_response_id":"resp_1"}"#,
+        r#"{"model":"m","prompt":{"id":"pmpt_1"}}"#,
+        r#"{"model":"m","input":[{"type":"item_reference","id":"i"}]}"#,
+        r#"{"model":"m","input":[{"content":[{"type":"input_file","file_id":"f"}]}]}"#,
+    ] {
+        assert!(demand(RESPONSES, body).refers, "{body}");
+    }
+    assert!(!demand(OPENAI, r#"{"model":"m","prompt":"text"}"#).refers);
+    assert!(demand(GEMINI, r#"{"cachedContent":"c"}"#).refers);
+    assert_eq!(demand(GEMINI, r#"{"generationConfig":{"candidateCount":4}}"#).answers, Some(4));
+}
+
+#[test]
+fn tools_that_the_provider_runs_are_told_from_those_of_the_caller() {
+    let demand = |to, body: &str| read_json(to, body).expect(body).demand;
+    for (to, body) in [
+        (RESPONSES, r#"{"model":"m","max_tool_calls":2,"tools":[{"type":"web_search"}]}"#),
+        (ANTHROPIC, r#"{"model":"m","tools":[{"type":"web_search_20250305","name":"web_search"}]}"#),
+        (GEMINI, r#"{"tools":[{"google_search":{}}]}"#),
+        (OPENAI, r#"{"model":"m","web_search_options":{}}"#),
+    ] {
+        assert!(demand(to, body).provider_tools, "{body}");
+    }
+    for (to, body) in [
+        (OPENAI, r#"{"model":"m","tools":[{"type":"function","function":{"name":"f"}}]}"#),
+        (ANTHROPIC, r#"{"model":"m","tools":[{"name":"f"},{"type":"bash_20250124","name":"bash"}]}"#),
+        (GEMINI, r#"{"tools":[{"functionDeclarations":[{"name":"a"}]}]}"#),
+        (CONVERSE, r#"{"toolConfig":{"tools":[{"toolSpec":{"name":"t"}}]}}"#),
+    ] {
+        assert!(!demand(to, body).provider_tools, "{body}");
+    }
+    let bounded = demand(RESPONSES, r#"{"model":"m","max_tool_calls":2,"tools":[{"type":"web_search"}]}"#);
+    assert_eq!(bounded.max_tool_calls, Some(2));
+}

@@ -192,6 +192,7 @@ fn the_edit_is_the_smallest() {
         streaming,
         max_output_tokens: None,
         tools: Vec::new(),
+        demand: creto_call::Demand::default(),
     };
     let edit = |body: &str| {
         let edited = add_include_usage(body.as_bytes(), &call(ModelOperation::Chat, true));

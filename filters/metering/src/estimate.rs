@@ -8,7 +8,7 @@ use crate::shape::Shape;
 use crate::usage::Usage;
 
 /// Bytes of text in a token.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 /// Bytes of base64 in a token of sound: 50 ms of 24 kHz, 16 bit, mono.
 const SOUND_PER_TOKEN: u64 = 3200;
 

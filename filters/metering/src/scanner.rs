@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use crate::decode::Decoder;
 use crate::document::Documents;
-use crate::estimate::{Seen, estimate};
+use crate::estimate::{BYTES_PER_TOKEN, Seen, estimate};
 use crate::event_stream::EventStream;
 use crate::framing::{Encoding, Framing};
 use crate::json::Tokenizer;
@@ -100,6 +100,14 @@ impl Scanner {
                 }
             }
         }
+    }
+
+    /// Tokens that the answer so far must at least have taken to write, by its text: an estimate, for whoever ends an answer
+    /// that grows beyond what was asked for.
+    #[must_use]
+    pub fn output_so_far(&self) -> u64 {
+        let meter = &self.documents.meter;
+        (meter.text / BYTES_PER_TOKEN).max(meter.pieces)
     }
 
     /// The answer is over; `request_bytes` is the length of the request's body, for input nobody told.

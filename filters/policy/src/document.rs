@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    A2aAgent, Credential, McpServer, Problems, Provider, Route, Rule, Selector, read, staleness::Limits,
+    A2aAgent, Credential, McpServer, Problems, Provider, QuotaRule, Route, Rule, Selector, read,
+    staleness::Limits,
 };
 
 /// What happens to calls that would be refused.
@@ -28,6 +29,7 @@ pub struct Document {
     pub(crate) mcp_servers: Vec<Arc<McpServer>>,
     pub(crate) a2a_agents: Vec<Arc<A2aAgent>>,
     pub(crate) credentials: Vec<Arc<Credential>>,
+    pub(crate) quotas: Vec<Arc<QuotaRule>>,
 }
 
 impl Document {
@@ -85,5 +87,10 @@ impl Document {
     /// Its credentials.
     pub fn credentials(&self) -> impl ExactSizeIterator<Item = &Credential> {
         self.credentials.iter().map(|credential| &**credential)
+    }
+
+    /// Its quotas, then its budgets, each in the order of the document.
+    pub fn quotas(&self) -> impl ExactSizeIterator<Item = &Arc<QuotaRule>> {
+        self.quotas.iter()
     }
 }

@@ -6,7 +6,10 @@ use creto_authz::CallPath;
 use creto_call::{Call, Decision, Kind, RuleName};
 use serde::Serialize;
 
-use crate::{PolicySet, Rule, conditions::Condition, facts::Facts, set::method_bit, truth::Truth};
+use crate::{
+    PolicySet, QuotaRule, Rule, conditions::Condition, facts::Facts, quota::dollars, set::method_bit,
+    truth::Truth,
+};
 
 /// A decision with every rule that had a say in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +35,32 @@ pub struct Explanation {
     pub rules: Vec<RuleTrace>,
     /// How many rules are about other hosts only.
     pub other_rules: usize,
+    /// The quotas and budgets that count the call, if it is let through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaTrace>,
+}
+
+/// A quota or budget that counts a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QuotaTrace {
+    /// Name of the policy; `agent` for one of the agent's labels.
+    pub policy: String,
+    /// Name of the quota.
+    pub quota: String,
+    /// What it counts: `llm.tokens` and so on.
+    pub meter: &'static str,
+    /// Units in each window, of [`QuotaTrace::unit`].
+    pub limit: u64,
+    /// The unit: `token`, `call`, `byte`, `message`, `nanodollar`.
+    pub unit: &'static str,
+    /// How often it starts over.
+    pub period: String,
+    /// Whose use is counted together: `agent`, `parent`, `customer` or `policy`.
+    pub per: &'static str,
+    /// What happens when it is used up: `block`, `allow-with-overage` or `notify-only`.
+    pub action: &'static str,
+    /// Whether it can be told that it counts the call; if not, it does.
+    pub certain: bool,
 }
 
 /// What one rule made of the call.
@@ -96,8 +125,25 @@ impl PolicySet {
             normal_path: (!path.is_plain()).then(|| path.normal()),
             other_rules: self.rule_count() - rules.len(),
             rules,
+            quotas: self.quotas().iter().filter_map(|quota| quota_trace(quota, &facts)).collect(),
         }
     }
+}
+
+/// None for one that does not count the call.
+fn quota_trace(quota: &QuotaRule, facts: &Facts<'_>) -> Option<QuotaTrace> {
+    let counts = quota.counts(facts);
+    (counts != Truth::False).then(|| QuotaTrace {
+        policy: quota.policy().to_owned(),
+        quota: quota.name().to_owned(),
+        meter: quota.meter().as_str(),
+        limit: quota.limit(),
+        unit: quota.unit(),
+        period: quota.period().to_string(),
+        per: quota.per().as_str(),
+        action: quota.action().as_str(),
+        certain: counts == Truth::True,
+    })
 }
 
 /// None for a rule about other hosts.
@@ -157,10 +203,24 @@ impl fmt::Display for Explanation {
             writeln!(f, "  {rule}")?;
         }
         match self.other_rules {
-            0 => Ok(()),
-            1 => writeln!(f, "  1 other rule is about other hosts"),
-            count => writeln!(f, "  {count} other rules are about other hosts"),
+            0 => {}
+            1 => writeln!(f, "  1 other rule is about other hosts")?,
+            count => writeln!(f, "  {count} other rules are about other hosts")?,
         }
+        self.quotas.iter().try_for_each(|quota| writeln!(f, "  {quota}"))
+    }
+}
+
+impl fmt::Display for QuotaTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { policy, quota, meter, limit, unit, period, per, action, certain } = self;
+        write!(f, "quota {policy}/{quota}: ")?;
+        match *unit {
+            "nanodollar" => write!(f, "{} USD", dollars(*limit))?,
+            unit => write!(f, "{limit} {unit}{}", if *limit == 1 { "" } else { "s" })?,
+        }
+        write!(f, " of {meter} {period} per {per}, then {action}")?;
+        if *certain { Ok(()) } else { f.write_str("; it may count this call") }
     }
 }
 

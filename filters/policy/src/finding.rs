@@ -3,6 +3,7 @@
 mod covers;
 mod names;
 mod overlap;
+mod quotas;
 mod shadow;
 mod sheet;
 
@@ -46,6 +47,12 @@ pub enum FindingKind {
     /// More than 100 rules with `host = "*"` and none of the keys by which rules are found, so that every call is compared
     /// with all of them; shown with the first one.
     Unindexed,
+    /// A quota or budget that counts no call: it names a provider that none of the documents and nothing built in is, or
+    /// hosts that no allow rule of the documents is about.
+    Uncounted,
+    /// More quotas and budgets than can be held for one call ([`creto_quota::MAX_SET`]) count the same calls, in documents
+    /// that are for the same agents: every such call is refused.
+    Crowded,
     /// Not everything was looked at: the documents are too much for the bound on the work, or there are more findings than are shown.
     Incomplete,
 }
@@ -60,12 +67,14 @@ impl FindingKind {
             Self::Duplicate => "duplicate",
             Self::Unsatisfiable => "unsatisfiable",
             Self::Unindexed => "unindexed",
+            Self::Uncounted => "uncounted",
+            Self::Crowded => "crowded",
             Self::Incomplete => "incomplete",
         }
     }
 }
 
-/// Where a rule stands.
+/// Where a rule, quota or budget stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RulePlace {
     /// Name of the policy.
@@ -149,6 +158,8 @@ pub fn findings(documents: &[Document]) -> Vec<Finding> {
     let shadowed = shadow::shadowed(&rules, &mut work, &mut out);
     overlap::overlapping(&rules, &shadowed, &mut work, &mut out);
     out.extend(unindexed(&rules));
+    out.extend(quotas::uncounted(&documents, &mut work));
+    out.extend(quotas::crowded(&documents));
     out.sort_by(|one, other| (&one.rule, one.kind).cmp(&(&other.rule, other.kind)));
     let more = out.len() > MAX_FINDINGS;
     out.truncate(MAX_FINDINGS);

@@ -20,6 +20,9 @@
 //! the policy, then as they stand in the document. Where none counts none is named, nor is a deny rule in
 //! doubt where no allow rule could hold either.
 //!
+//! What a call may use is bounded by quotas and budgets: [`PolicySet::quotas_for`] says which count it. They allow nothing
+//! by themselves.
+//!
 //! [`findings`] looks for rules that this leaves without effect.
 //!
 //! # How it is found
@@ -45,6 +48,7 @@ mod index;
 mod network;
 mod place;
 mod problem;
+mod quota;
 mod read;
 mod risk;
 mod route;
@@ -61,11 +65,15 @@ mod when;
 pub use credential::{Credential, CredentialKind, SecretFrom};
 pub use destination::Destination;
 pub use document::{Document, Mode};
-pub use explain::{ConditionTrace, Explanation, RuleTrace};
+pub use explain::{ConditionTrace, Explanation, QuotaTrace, RuleTrace};
 pub use finding::{Finding, FindingKind, RulePlace, findings};
 pub use network::{Network, NetworkError};
 pub use place::Place;
 pub use problem::{Problem, Problems};
+pub use quota::{
+    Away, IMPLICIT_POLICY, MAX_LIMIT_UNITS, MAX_PERIOD_S, MIN_PERIOD_S, Per, QuotaMeter, QuotaPeriod,
+    QuotaRule,
+};
 pub use risk::RiskClass;
 pub use route::{Route, RouteMatch};
 pub use rule::{Effect, HostEntry, PortRange, Rule};
@@ -86,6 +94,8 @@ pub const MAX_LIST: usize = 1_000;
 pub const MAX_SERVICES: usize = 1_000;
 /// Most `when` in a document: each may hold compiled patterns.
 pub const MAX_EXPRESSIONS: usize = 1_000;
+/// Most `[[quota]]` and `[[budget]]` in a document, together.
+pub const MAX_QUOTAS: usize = 64;
 /// Most conditions on arguments in a rule.
 pub const MAX_ARGUMENTS: usize = 64;
 /// Longest glob over a name or an argument, in bytes.

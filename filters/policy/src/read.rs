@@ -4,6 +4,7 @@ mod arguments;
 mod conditions;
 mod credentials;
 mod place;
+mod quotas;
 mod rules;
 mod services;
 mod staleness;
@@ -44,6 +45,8 @@ const DOCUMENT_KEYS: &[&str] = &[
     "mcp_server",
     "a2a_agent",
     "credential",
+    "quota",
+    "budget",
 ];
 const NAME_HELP: &str = "names are 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit";
 const SELECTOR_KEYS: &[&str] = &["names", "tiers", "trust", "labels"];
@@ -127,6 +130,7 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
     let mcp_servers = named(&table, "mcp_server", services::mcp_server, findings);
     let a2a_agents = named(&table, "a2a_agent", services::a2a_agent, findings);
     let credentials = credentials::credentials(&table, findings);
+    let quotas = quotas::quotas(&table, name.as_deref(), findings);
     Some(Document {
         name: name?,
         mode: mode?,
@@ -138,6 +142,7 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
         mcp_servers,
         a2a_agents,
         credentials,
+        quotas,
     })
 }
 

@@ -1,6 +1,7 @@
 //! All documents of one agent, compiled.
 
 mod decide;
+mod quotas;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -8,7 +9,7 @@ use creto_call::{NormalHost, RuleName};
 
 use crate::{
     A2aAgent, AgentFacts, Credential, Destination, Document, Effect, McpServer, Mode, PortRange, Provider,
-    Route, RouteMatch, Rule, Staleness,
+    QuotaRule, Route, RouteMatch, Rule, Staleness,
     facts::Facts,
     index::HostIndex,
     place::{Directory, Reading},
@@ -36,6 +37,8 @@ pub struct PolicySet {
     mcp_servers: Directory<McpServer>,
     a2a_agents: Directory<A2aAgent>,
     credentials: Directory<Credential>,
+    /// Those of the documents by name of policy, then those of the agent's labels.
+    quotas: Box<[Arc<QuotaRule>]>,
     /// Whose set it is, where that is known.
     agent: Option<Box<AgentFacts>>,
     /// Whether any rule asks more than host, port, method and path.
@@ -95,6 +98,7 @@ impl PolicySet {
             mcp_servers: Directory::of(documents.iter().map(|document| document.mcp_servers.as_slice())),
             a2a_agents: Directory::of(documents.iter().map(|document| document.a2a_agents.as_slice())),
             credentials: Directory::of(documents.iter().map(|document| document.credentials.as_slice())),
+            quotas: quotas::of(&documents, agent),
             staleness: Staleness::of(&documents),
             agent: agent.cloned().map(Box::new),
             ..Self::default()

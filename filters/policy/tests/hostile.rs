@@ -155,6 +155,7 @@ fn globs_over_names_and_arguments_take_bounded_time() {
             streaming: false,
             max_output_tokens: None,
             tools: Vec::new(),
+            demand: creto_call::Demand::default(),
         };
         let tool = McpCall {
             method: "tools/call".into(),

@@ -76,6 +76,7 @@ fn deciding_over_what_a_call_means_allocates_nothing() {
         streaming: false,
         max_output_tokens: None,
         tools: Vec::new(),
+        demand: creto_call::Demand::default(),
     };
     let tool = |name: &str, limit: u64| McpCall {
         server: "tickets".into(),

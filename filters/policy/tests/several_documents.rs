@@ -241,6 +241,7 @@ impl Means {
                 streaming: false,
                 max_output_tokens: None,
                 tools: Vec::new(),
+                demand: creto_call::Demand::default(),
             }),
             Some(("mcp_server", name)) => {
                 Self::Mcp(McpCall { server: name.into(), method: "ping".into(), ..McpCall::default() })

@@ -112,6 +112,7 @@ fn a_question_to_a_model_spends_and_so_does_what_goes_out_with_a_secret() {
         streaming: false,
         max_output_tokens: None,
         tools: Vec::new(),
+        demand: creto_call::Demand::default(),
     };
     assert_eq!(RiskClass::of(&call(Kind::Http, "POST", Meaning::Model(&model)), false), RiskClass::Spend);
     assert_eq!(RiskClass::of(&call(Kind::WebSocket, "GET", Meaning::Model(&model)), false), RiskClass::Spend);

@@ -156,6 +156,7 @@ fn model_call(provider: String, in_path: Option<&str>) -> ModelCall {
         streaming: false,
         max_output_tokens: None,
         tools: Vec::new(),
+        demand: creto_call::Demand::default(),
     }
 }
 

@@ -52,6 +52,7 @@ fn model(provider: &str, name: Option<&str>) -> ModelCall {
         streaming: false,
         max_output_tokens: None,
         tools: vec!["search".to_owned()],
+        demand: creto_call::Demand::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use loom::thread::spawn;
 
-use crate::{Lease, LeaseReport, Quota, QuotaSet, QuotaSpec, Reason, SetRefusal};
+use crate::{Lease, LeaseReport, Quota, QuotaSet, QuotaSpec, Reason, SetRefusal, Share};
 
 const NOW_S: u64 = 100;
 
@@ -303,10 +303,10 @@ fn sets_in_opposite_order_take_all_or_nothing() {
         let (a, b) = (quota(&leases), quota(&leases));
         let other = spawn({
             let set = QuotaSet::new(vec![Arc::clone(&b), Arc::clone(&a)]).unwrap();
-            move || set.reserve(&[2, 2], NOW_S).map(|reservation| reservation.settle(&[2, 1])).is_ok()
+            move || set.reserve(&both(2), NOW_S).map(|reservation| reservation.settle(&[2, 1])).is_ok()
         });
         let set = QuotaSet::new(vec![Arc::clone(&a), Arc::clone(&b)]).unwrap();
-        let mine = match set.reserve(&[2, 2], NOW_S) {
+        let mine = match set.reserve(&both(2), NOW_S) {
             Ok(reservation) => {
                 reservation.settle(&[2, 2]);
                 true
@@ -322,6 +322,11 @@ fn sets_in_opposite_order_take_all_or_nothing() {
         assert_eq!(finish(&a, &leases, BTreeMap::new()), of_mine[0] + of_other[0]);
         assert_eq!(finish(&b, &leases, BTreeMap::new()), of_mine[1] + of_other[1]);
     });
+}
+
+/// So much of each of two quotas.
+fn both(amount: u64) -> [Share; 2] {
+    [0, 1].map(|quota| Share { quota, amount })
 }
 
 #[test]

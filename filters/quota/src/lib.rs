@@ -61,7 +61,9 @@ pub use lease::{GrantError, Lease, MAX_LEASE_AMOUNT};
 pub use quota::Quota;
 pub use report::{LeaseReport, Report};
 pub use reservation::{OwnedReservation, Reservation, Settlement};
-pub use set::{MAX_SET, OwnedSetReservation, QuotaSet, SetError, SetRefusal, SetReservation};
+pub use set::{
+    MAX_SET, MAX_SET_QUOTAS, OwnedSetReservation, QuotaSet, SetError, SetRefusal, SetReservation, Share,
+};
 pub use short::{Reason, Short};
 pub use slot::MAX_OPEN_LEASES;
 pub use spec::{MAX_NAME_BYTES, QuotaSpec, SpecError};

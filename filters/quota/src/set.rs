@@ -6,10 +6,22 @@ use thiserror::Error;
 
 use crate::{Quota, Reason, Settlement, Short, quota::Take};
 
-/// Most quotas in a set.
+/// Most quotas that one reservation takes from.
 pub const MAX_SET: usize = 8;
+/// Most quotas to choose from in a set.
+pub const MAX_SET_QUOTAS: usize = 256;
 
-/// The quotas that apply to a call (agent, parent, customer, model, meter), resolved at load, in a fixed order.
+/// Units of one quota of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The quota's place in the set.
+    pub quota: usize,
+    /// Units to take.
+    pub amount: u64,
+}
+
+/// The quotas that may apply to calls (agent, parent, customer, model, meter), resolved at load, in a fixed order. Each
+/// call takes from those that do apply to it.
 ///
 /// A reservation takes from one after the other and puts back what it took when one is short. In between, others may
 /// find a quota shorter than it turns out to be and be refused; nobody is admitted beyond a lease, and as nothing
@@ -21,8 +33,10 @@ pub struct QuotaSet {
 /// Why quotas do not make a set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SetError {
-    /// More than [`MAX_SET`].
-    #[error("{0} quotas apply at once and at most {MAX_SET} can; merge some or narrow whom they are for")]
+    /// More than [`MAX_SET_QUOTAS`].
+    #[error(
+        "{0} quotas apply to one agent and at most {MAX_SET_QUOTAS} can; merge some or narrow whom they are for"
+    )]
     TooMany(usize),
     /// The same one twice.
     #[error("quota {0} is listed twice; list it once")]
@@ -33,30 +47,30 @@ pub enum SetError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SetRefusal {
     /// One of the quotas is short.
-    #[error("quota number {index} of the set is short: {short}")]
+    #[error("share number {index} is short: {short}")]
     Short {
-        /// Its place in the set.
+        /// Its place among the shares.
         index: usize,
         /// What it says.
         short: Short,
     },
-    /// Not one amount for each quota.
-    #[error("{amounts} amounts were given for a set of {quotas} quotas; give one for each")]
-    Amounts {
-        /// Amounts given.
-        amounts: usize,
-        /// Quotas in the set.
-        quotas: usize,
-    },
+    /// More than [`MAX_SET`] apply to one call.
+    #[error(
+        "{0} quotas apply to one call and at most {MAX_SET} can; merge some or narrow which calls they count"
+    )]
+    TooMany(usize),
+    /// A share of no quota.
+    #[error("the set has no quota in place {0}")]
+    NoQuota(usize),
 }
 
 impl QuotaSet {
-    /// A set of these quotas, in this order; with none, every call is covered.
+    /// A set of these quotas, in this order.
     ///
     /// # Errors
     /// [`SetError`] when there are too many or one is there twice.
     pub fn new(quotas: Vec<Arc<Quota>>) -> Result<Self, SetError> {
-        if quotas.len() > MAX_SET {
+        if quotas.len() > MAX_SET_QUOTAS {
             return Err(SetError::TooMany(quotas.len()));
         }
         for (at, quota) in quotas.iter().enumerate() {
@@ -73,14 +87,14 @@ impl QuotaSet {
         &self.quotas
     }
 
-    /// Takes an amount from each quota, or nothing. Amounts stand in the order of the quotas; time is seconds since
-    /// 1970. One atomic step a quota, no lock, no allocation.
+    /// Takes every share, or nothing; no shares are always covered. Time is seconds since 1970. One atomic step a quota,
+    /// no lock, no allocation.
     ///
     /// # Errors
     /// [`SetRefusal`], with the first quota that is short.
     #[inline]
-    pub fn reserve(&self, amounts: &[u64], now_s: u64) -> Result<SetReservation<&Self>, SetRefusal> {
-        let takes = self.take(amounts, now_s)?;
+    pub fn reserve(&self, shares: &[Share], now_s: u64) -> Result<SetReservation<&Self>, SetRefusal> {
+        let takes = self.take(shares, now_s)?;
         Ok(SetReservation { set: self, takes })
     }
 
@@ -91,26 +105,31 @@ impl QuotaSet {
     #[inline]
     pub fn reserve_owned(
         self: &Arc<Self>,
-        amounts: &[u64],
+        shares: &[Share],
         now_s: u64,
     ) -> Result<OwnedSetReservation, SetRefusal> {
-        let takes = self.take(amounts, now_s)?;
+        let takes = self.take(shares, now_s)?;
         Ok(SetReservation { set: Arc::clone(self), takes })
     }
 
     #[inline]
-    fn take(&self, amounts: &[u64], now_s: u64) -> Result<[Option<Take>; MAX_SET], SetRefusal> {
-        let quotas = self.quotas.len();
-        if amounts.len() != quotas {
-            return Err(SetRefusal::Amounts { amounts: amounts.len(), quotas });
+    fn take(&self, shares: &[Share], now_s: u64) -> Result<Takes, SetRefusal> {
+        if shares.len() > MAX_SET {
+            return Err(SetRefusal::TooMany(shares.len()));
         }
         let mut takes = [None; MAX_SET];
-        for (index, ((quota, amount), place)) in self.quotas.iter().zip(amounts).zip(&mut takes).enumerate() {
-            match quota.take(*amount, now_s) {
-                Ok(take) => *place = Some(take),
-                Err(short) => {
+        for (index, (share, place)) in shares.iter().zip(&mut takes).enumerate() {
+            let taken = match self.quotas.get(share.quota) {
+                Some(quota) => {
+                    quota.take(share.amount, now_s).map_err(|short| SetRefusal::Short { index, short })
+                }
+                None => Err(SetRefusal::NoQuota(share.quota)),
+            };
+            match taken {
+                Ok(take) => *place = Some((share.quota, take)),
+                Err(refusal) => {
                     self.release(&takes);
-                    return Err(SetRefusal::Short { index, short });
+                    return Err(refusal);
                 }
             }
         }
@@ -118,9 +137,9 @@ impl QuotaSet {
     }
 
     #[cold]
-    fn release(&self, takes: &[Option<Take>; MAX_SET]) {
-        for (quota, take) in self.quotas.iter().zip(takes).rev() {
-            if let Some(take) = take {
+    fn release(&self, takes: &Takes) {
+        for (quota, take) in takes.iter().rev().flatten() {
+            if let Some(quota) = self.quotas.get(*quota) {
                 quota.release(*take);
             }
         }
@@ -133,45 +152,48 @@ impl fmt::Debug for QuotaSet {
     }
 }
 
-/// Units held for one call in every quota of a set, until each is settled.
+/// What a reservation took, share by share: the quota's place in the set, and the units.
+type Takes = [Option<(usize, Take)>; MAX_SET];
+
+/// Units held for one call in quotas of a set, until each share is settled.
 ///
 /// What is not settled when it is dropped settles at what was reserved.
 #[must_use = "dropped, the reservation is settled as used in full"]
 pub struct SetReservation<S: Deref<Target = QuotaSet>> {
     set: S,
-    /// None once settled, and beyond the quotas of the set.
-    takes: [Option<Take>; MAX_SET],
+    /// None once settled, and beyond the shares.
+    takes: Takes,
 }
 
 /// A [`SetReservation`] that holds its set.
 pub type OwnedSetReservation = SetReservation<Arc<QuotaSet>>;
 
 impl<S: Deref<Target = QuotaSet>> SetReservation<S> {
-    /// Units reserved in the quota at this place, while it is not settled.
+    /// Units reserved for the share at this place, while it is not settled.
     #[must_use]
     pub fn amount(&self, index: usize) -> Option<u64> {
         self.open(index).map(|take| take.amount)
     }
 
-    /// Why no lease is behind the units of the quota at this place, where its action lets the call go on.
+    /// Why no lease is behind the share at this place, where its quota's action lets the call go on.
     #[must_use]
     pub fn overage(&self, index: usize) -> Option<Reason> {
         self.open(index).and_then(|take| take.overage)
     }
 
-    /// As [`crate::Reservation::signals_refill`], of the quota at this place.
+    /// As [`crate::Reservation::signals_refill`], of any share.
     #[must_use]
-    pub fn signals_refill(&self, index: usize) -> bool {
-        self.open(index).is_some_and(|take| take.signals_refill)
+    pub fn signals_refill(&self) -> bool {
+        self.takes.iter().flatten().any(|(_, take)| take.signals_refill)
     }
 
-    /// Settles the quota at this place at what the call used; none when there is no such quota or it is settled.
+    /// Settles the share at this place at what the call used; none when there is no such share or it is settled.
     pub fn settle_one(&mut self, index: usize, actual: u64) -> Option<Settlement> {
-        let take = self.takes.get_mut(index)?.take()?;
-        Some(self.set.quotas.get(index)?.settle(take, actual))
+        let (quota, take) = self.takes.get_mut(index)?.take()?;
+        Some(self.set.quotas.get(quota)?.settle(take, actual))
     }
 
-    /// Settles every quota at what the call used, in their order. One without an amount settles at what was reserved.
+    /// Settles every share at what the call used, in their order. One without an amount settles at what was reserved.
     #[inline]
     pub fn settle(mut self, actual: &[u64]) {
         for (index, actual) in actual.iter().enumerate() {
@@ -179,16 +201,22 @@ impl<S: Deref<Target = QuotaSet>> SetReservation<S> {
         }
     }
 
+    /// The call never was: everything goes back, and nothing counts as admitted.
+    pub fn release(mut self) {
+        let takes = std::mem::take(&mut self.takes);
+        self.set.release(&takes);
+    }
+
     fn open(&self, index: usize) -> Option<&Take> {
-        self.takes.get(index)?.as_ref()
+        self.takes.get(index)?.as_ref().map(|(_, take)| take)
     }
 }
 
 impl<S: Deref<Target = QuotaSet>> Drop for SetReservation<S> {
     #[inline]
     fn drop(&mut self) {
-        for (quota, take) in self.set.quotas.iter().zip(&mut self.takes) {
-            if let Some(take) = take.take() {
+        for (quota, take) in self.takes.iter_mut().filter_map(Option::take) {
+            if let Some(quota) = self.set.quotas.get(quota) {
                 quota.settle(take, take.amount);
             }
         }
@@ -197,7 +225,7 @@ impl<S: Deref<Target = QuotaSet>> Drop for SetReservation<S> {
 
 impl<S: Deref<Target = QuotaSet>> fmt::Debug for SetReservation<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = self.takes.iter().filter(|take| take.is_some()).count();
+        let open = self.takes.iter().flatten().count();
         f.debug_struct("SetReservation").field("set", &&*self.set).field("open", &open).finish()
     }
 }

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use creto_quota::{
-    Action, GrantError, Lease, LeaseReport, MAX_LEASE_AMOUNT, MAX_OPEN_LEASES, MAX_QUOTAS, MAX_SET, Quota,
-    QuotaSet, QuotaSpec, Quotas, Reason, ResolveError, SetError, SetRefusal, SpecError,
+    Action, GrantError, Lease, LeaseReport, MAX_LEASE_AMOUNT, MAX_OPEN_LEASES, MAX_QUOTAS, MAX_SET,
+    MAX_SET_QUOTAS, Quota, QuotaSet, QuotaSpec, Quotas, Reason, ResolveError, SetError, SetRefusal, Share,
+    SpecError,
 };
 
 const NOW_S: u64 = 100;
@@ -224,36 +225,57 @@ fn a_set_takes_from_all_or_none() {
     a.grant(&lease(1, 10), NOW_S).unwrap();
     b.grant(&lease(1, 3), NOW_S).unwrap();
     let set = Arc::new(QuotaSet::new(vec![Arc::clone(&a), Arc::clone(&b)]).unwrap());
-    let refusal = set.reserve(&[5, 4], NOW_S).unwrap_err();
+    let refusal = set.reserve(&shares([5, 4]), NOW_S).unwrap_err();
     assert!(
         matches!(refusal, SetRefusal::Short { index: 1, short } if short.reason == Reason::LargerThanLease)
     );
     assert_eq!((a.left(), b.left(), a.counts().admitted), (10, 3, 0));
-    let mut held = set.reserve_owned(&[5, 2], NOW_S).unwrap();
+    let mut held = set.reserve_owned(&shares([5, 2]), NOW_S).unwrap();
     assert_eq!((held.amount(0), held.amount(1), held.amount(2)), (Some(5), Some(2), None));
     assert_eq!(held.settle_one(0, 1).unwrap().given_back, 4);
     assert_eq!(held.settle_one(0, 1), None);
     drop(held);
     assert_eq!((a.left(), b.left()), (9, 1));
-    assert_eq!(set.reserve(&[1], NOW_S).unwrap_err(), SetRefusal::Amounts { amounts: 1, quotas: 2 });
     assert!(QuotaSet::new(Vec::new()).unwrap().reserve(&[], NOW_S).is_ok());
+}
+
+#[test]
+fn a_call_takes_from_the_quotas_of_a_set_that_apply_to_it() {
+    let [a, b] = ["a", "b"].map(|name| quota(name, Action::Block));
+    for quota in [&a, &b] {
+        quota.grant(&lease(1, 10), NOW_S).unwrap();
+    }
+    let set = QuotaSet::new(vec![Arc::clone(&a), Arc::clone(&b)]).unwrap();
+    set.reserve(&[Share { quota: 1, amount: 4 }], NOW_S).unwrap().settle(&[3]);
+    assert_eq!((a.left(), b.left()), (10, 7));
+    set.reserve(&shares([5, 5]), NOW_S).unwrap().release();
+    assert_eq!((a.left(), b.left(), a.counts().admitted), (10, 7, 0));
+    let none = set.reserve(&[Share { quota: 0, amount: 1 }, Share { quota: 2, amount: 1 }], NOW_S);
+    assert_eq!(none.unwrap_err(), SetRefusal::NoQuota(2));
+    assert_eq!(a.left(), 10);
+    assert_eq!(set.reserve(&shares([1; MAX_SET + 1]), NOW_S).unwrap_err(), SetRefusal::TooMany(9));
+}
+
+/// A share of each quota of a set, in their order.
+fn shares<const N: usize>(amounts: [u64; N]) -> [Share; N] {
+    std::array::from_fn(|quota| Share { quota, amount: amounts[quota] })
 }
 
 #[test]
 fn a_set_refused_over_lets_a_softer_quota_count_nothing() {
     let (soft, hard) = (quota("soft", Action::NotifyOnly), quota("hard", Action::Block));
     let set = QuotaSet::new(vec![Arc::clone(&soft), hard]).unwrap();
-    assert!(set.reserve(&[5, 5], NOW_S).is_err());
+    assert!(set.reserve(&shares([5, 5]), NOW_S).is_err());
     assert_eq!((soft.counts(), soft.take_report(NOW_S)), (Default::default(), None));
 }
 
 #[test]
-fn a_set_lists_each_quota_once_and_at_most_eight() {
+fn a_set_lists_each_quota_once_and_so_many_at_most() {
     let one = quota("one", Action::Block);
     let twice = QuotaSet::new(vec![Arc::clone(&one), one]).unwrap_err();
     assert_eq!(twice, SetError::Twice("one".into()));
-    let many = (0..=MAX_SET).map(|n| quota(&format!("q{n}"), Action::Block)).collect();
-    assert_eq!(QuotaSet::new(many).unwrap_err(), SetError::TooMany(9));
+    let many = (0..=MAX_SET_QUOTAS).map(|n| quota(&format!("q{n}"), Action::Block)).collect();
+    assert_eq!(QuotaSet::new(many).unwrap_err(), SetError::TooMany(257));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::{alloc::System, hint::black_box, sync::Arc};
 
-use creto_quota::{Action, Lease, Quota, QuotaSet, QuotaSpec};
+use creto_quota::{Action, Lease, Quota, QuotaSet, QuotaSpec, Share};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -31,9 +31,9 @@ fn reserving_and_settling_allocate_nothing() {
             black_box(quotas[0].reserve_owned(black_box(10), 2).unwrap().settle(17));
             black_box(quotas[0].reserve(black_box(2_000_000), 2).unwrap_err());
             black_box(soft.reserve(black_box(2_000_000), 2).unwrap().settle(7));
-            set.reserve(black_box(&[10; 8]), 2).unwrap().settle(&[5; 8]);
-            drop(set.reserve_owned(black_box(&[10; 8]), 2).unwrap());
-            set.reserve(black_box(&[10, 10, 10, 10, 10, 10, 10, 2_000_000]), 2).unwrap_err();
+            set.reserve(black_box(&shares([10; 8])), 2).unwrap().settle(&[5; 8]);
+            drop(set.reserve_owned(black_box(&shares([10; 8])), 2).unwrap());
+            set.reserve(black_box(&shares([10, 10, 10, 10, 10, 10, 10, 2_000_000])), 2).unwrap_err();
         }
         let change = region.change();
         change.allocations + change.reallocations
@@ -41,4 +41,8 @@ fn reserving_and_settling_allocate_nothing() {
     assert_eq!(least.min(), Some(0));
     let used = ROUNDS as u64 * 200 * 15;
     assert_eq!(quotas[7].left(), 1_000_000 - used);
+}
+
+fn shares(amounts: [u64; 8]) -> [Share; 8] {
+    std::array::from_fn(|quota| Share { quota, amount: amounts[quota] })
 }

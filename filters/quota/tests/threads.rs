@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread};
 
-use creto_quota::{Lease, LeaseReport, Quota, QuotaSet, QuotaSpec, SetRefusal};
+use creto_quota::{Lease, LeaseReport, Quota, QuotaSet, QuotaSpec, SetRefusal, Share};
 
 const NOW_S: u64 = 100;
 const THREADS: u64 = 4;
@@ -140,7 +140,9 @@ fn sets_that_overlap_in_every_order_exceed_no_quota_and_never_wait() {
                 let (mut state, mut spent) = (order[0] as u64, [0; 3]);
                 for _ in 0..100_000 {
                     let amounts = [(); 3].map(|()| next(&mut state) % 8);
-                    match set.reserve(&amounts, NOW_S) {
+                    let shares =
+                        std::array::from_fn::<_, 3, _>(|quota| Share { quota, amount: amounts[quota] });
+                    match set.reserve(&shares, NOW_S) {
                         Ok(reservation) => {
                             let actual = amounts.map(|amount| amount / 2);
                             reservation.settle(&actual);

@@ -31,6 +31,7 @@ fuzz_target!(|input: &[u8]| {
         streaming: true,
         max_output_tokens: Some(100),
         tools: vec!["search".to_owned()],
+        demand: creto_call::Demand::default(),
     };
     let message = McpCall {
         server: "tickets".to_owned(),

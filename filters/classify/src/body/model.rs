@@ -1,12 +1,12 @@
 //! Facts of a model call's JSON body.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use creto_call::{ModelApi, ModelCall, ModelOperation};
+use creto_call::{Demand, ModelApi, ModelCall, ModelOperation};
 use creto_mcp::strict_json::looks_like;
 use http::HeaderMap;
 
-use super::{form, limit::Limit, media, tools::Tools};
+use super::{demand, form, limit::Limit, media, tools::Tools};
 use crate::{
     BodyProblem,
     head::BodyForm,
@@ -37,6 +37,10 @@ pub(crate) fn read(
     let mut call = with_model(head.clone(), reading.model)?;
     call.streaming |= reading.streaming;
     call.max_output_tokens = reading.limit.tokens();
+    reading.demand.provider_tools |= reading.tools.has_providers_own();
+    reading.demand.answers = reading.answers.tokens();
+    reading.demand.max_tool_calls = reading.tool_calls.tokens();
+    call.demand = reading.demand;
     call.tools = reading.tools.into_names();
     Ok(call)
 }
@@ -56,9 +60,18 @@ fn with_model(mut call: ModelCall, said: Option<String>) -> Result<ModelCall, Bo
 
 /// Where in the body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Top,
     Elsewhere,
+    /// The type of something within: what it is is told by its word.
+    Kind,
+    /// Text, or the name of what the provider keeps.
+    StoredPrompt,
+    /// How many answers are asked for.
+    Answers,
+    /// Most calls of the provider's own tools.
+    ToolCalls,
+    ServiceTier,
     Model,
     /// Further models to fall back to (`models`).
     Models,
@@ -86,7 +99,10 @@ struct Reading {
     model: Option<String>,
     streaming: bool,
     limit: Limit,
+    answers: Limit,
+    tool_calls: Limit,
     tools: Tools,
+    demand: Demand,
 }
 
 impl Reading {
@@ -104,7 +120,10 @@ impl Reading {
             model: None,
             streaming: false,
             limit: Limit::default(),
+            answers: Limit::default(),
+            tool_calls: Limit::default(),
             tools: Tools::default(),
+            demand: Demand::default(),
         }
     }
 
@@ -116,6 +135,8 @@ impl Reading {
                 ("models", Place::Models),
                 ("stream", Place::Stream),
                 ("max_output_tokens", Place::MaxTokens),
+                ("max_tool_calls", Place::ToolCalls),
+                ("service_tier", Place::ServiceTier),
                 ("tools", Place::Tools),
             ],
             (ModelApi::OpenAi | ModelApi::AzureOpenAi, _) => &[
@@ -124,6 +145,9 @@ impl Reading {
                 ("stream", Place::Stream),
                 ("max_tokens", Place::MaxTokens),
                 ("max_completion_tokens", Place::MaxTokens),
+                ("n", Place::Answers),
+                ("best_of", Place::Answers),
+                ("service_tier", Place::ServiceTier),
                 ("tools", Place::Tools),
                 ("functions", Place::NamedList),
             ],
@@ -132,6 +156,7 @@ impl Reading {
                 ("stream", Place::Stream),
                 ("max_tokens", Place::MaxTokens),
                 ("max_tokens_to_sample", Place::MaxTokens),
+                ("service_tier", Place::ServiceTier),
                 ("tools", Place::Tools),
             ],
             (ModelApi::Gemini, _) => &[
@@ -168,6 +193,8 @@ impl Reading {
                 ("maxTokens", Place::MaxTokens),
                 ("max_new_tokens", Place::MaxTokens),
                 ("maxTokenCount", Place::MaxTokens),
+                ("candidateCount", Place::Answers),
+                ("candidate_count", Place::Answers),
             ],
             Place::ToolSettings => &[("tools", Place::Tools)],
             Place::Tool => &[
@@ -212,7 +239,7 @@ impl Sink for Reading {
                 if object == Place::Tool && self.api == ModelApi::Gemini {
                     self.tools.key(key)?;
                 }
-                Ok(Place::Elsewhere)
+                Ok(demand::note(key, object == Place::Top, &mut self.demand))
             }
         }
     }
@@ -250,6 +277,20 @@ impl Sink for Reading {
             (Place::Stream, Scalar::Null) => Ok(()),
             (Place::Stream, _) => Err(stream_is_no_bool()),
             (Place::MaxTokens, value) => self.limit.add(value),
+            // Not what is decided on: what cannot be read bounds nothing, and is left to the server.
+            (Place::Answers, value) => Ok(self.answers.add(value).unwrap_or_default()),
+            (Place::ToolCalls, value) => Ok(self.tool_calls.add(value).unwrap_or_default()),
+            (Place::ServiceTier, Scalar::Text(text)) => {
+                let tier = text.read_up_to(demand::MAX_TIER);
+                self.demand.service_tier =
+                    Some(tier.unwrap_or(Cow::Borrowed(demand::LONG_TIER)).into_owned());
+                Ok(())
+            }
+            (Place::Kind, Scalar::Text(text)) => {
+                self.demand.refers |=
+                    text.read_up_to(demand::MAX_KIND).is_some_and(|kind| kind == "item_reference");
+                Ok(())
+            }
             (Place::ToolName, Scalar::Text(text)) => self.tools.name(text),
             (Place::ToolType, Scalar::Text(text)) => self.tools.kind(text),
             (Place::ToolName | Place::ToolType, Scalar::Null) => Ok(()),
@@ -267,6 +308,10 @@ impl Sink for Reading {
                 Err(BodyProblem::unclear("the most tokens of the answer are not given as a number"))
             }
             (Place::ToolName | Place::ToolType, _) => Err(tool_is_no_string()),
+            (Place::StoredPrompt, Shape::Object) => {
+                self.demand.refers = true;
+                Ok(())
+            }
             (Place::Tool, Shape::Object) => {
                 self.tools.begin();
                 Ok(())

@@ -7,6 +7,21 @@ pub(crate) const MAX_TOOLS: usize = 4_096;
 /// Longest name of a tool, in bytes.
 pub(crate) const MAX_TOOL_NAME: usize = 1_024;
 
+/// How the types of tools begin that the caller runs, whoever described them.
+const CALLERS: [&str; 11] = [
+    "function",
+    "custom",
+    "namespace",
+    "bash_",
+    "text_editor_",
+    "computer",
+    "memory_",
+    "local_shell",
+    "shell",
+    "apply_patch",
+    "default",
+];
+
 /// One entry of a list of tools, while it is read.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
@@ -18,12 +33,22 @@ pub(crate) struct Entry {
     pub(crate) keys: Vec<String>,
 }
 
+impl Entry {
+    /// What the caller runs says so, or has a name and no type.
+    fn is_providers_own(&self) -> bool {
+        let is_callers = |kind: &str| CALLERS.iter().any(|start| kind.starts_with(start));
+        !self.keys.is_empty() || self.kind.as_deref().is_some_and(|kind| !is_callers(kind))
+    }
+}
+
 /// What all entries say.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
     names: Vec<String>,
     open: Vec<Entry>,
     read: usize,
+    /// One of them is run by the provider.
+    providers_own: bool,
 }
 
 impl Tools {
@@ -32,7 +57,9 @@ impl Tools {
     }
 
     pub(crate) fn end(&mut self) -> Result<(), BodyProblem> {
-        match self.open.pop() {
+        let entry = self.open.pop();
+        self.providers_own |= entry.as_ref().is_some_and(Entry::is_providers_own);
+        match entry {
             Some(Entry { kind: Some(kind), names, .. }) if names.is_empty() => {
                 self.one_more()?;
                 self.names.push(kind);
@@ -74,6 +101,11 @@ impl Tools {
             entry.keys.push(camel_case(key));
         }
         Ok(())
+    }
+
+    /// Whether a tool is run by the provider and not by who asks.
+    pub(crate) fn has_providers_own(&self) -> bool {
+        self.providers_own
     }
 
     pub(crate) fn into_names(self) -> Vec<String> {

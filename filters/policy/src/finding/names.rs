@@ -13,10 +13,10 @@ use super::{
 use crate::{Document, Place, place::Placed};
 
 /// Providers that need no naming.
-const BUILT_IN: [&str; 7] =
+pub(super) const BUILT_IN: [&str; 7] =
     ["openai", "anthropic", "gemini", "vertex", "bedrock", "azure-openai", ModelCall::UNNAMED];
 /// Most names among which the one that was meant is looked for.
-const MAX_GUESSED: usize = 100;
+pub(super) const MAX_GUESSED: usize = 100;
 
 /// Services by name, with every place that has it.
 type Services<'d> = BTreeMap<&'d str, Vec<&'d Place>>;

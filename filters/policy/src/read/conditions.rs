@@ -48,7 +48,7 @@ const MCP_METHODS: &[&str] = &[
 
 /// What a glob may be made of.
 #[derive(Clone, Copy)]
-struct Alphabet {
+pub(super) struct Alphabet {
     key: &'static str,
     allows: fn(char) -> bool,
     /// Words that are meant when one near to them is written.
@@ -56,7 +56,7 @@ struct Alphabet {
     help: &'static str,
 }
 
-const MODEL: Alphabet = Alphabet {
+pub(super) const MODEL: Alphabet = Alphabet {
     key: "model",
     allows: |letter| letter.is_ascii_graphic(),
     known: &[],
@@ -145,7 +145,7 @@ fn tools_are_called(table: &Table<'_, '_>, findings: &mut Collector<'_>) {
     }
 }
 
-fn names(table: &Table<'_, '_>, key: &str, findings: &mut Collector<'_>) -> Vec<String> {
+pub(super) fn names(table: &Table<'_, '_>, key: &str, findings: &mut Collector<'_>) -> Vec<String> {
     let Some(value) = table.get(key) else { return Vec::new() };
     let what = match key {
         "provider" => "a provider",
@@ -158,7 +158,11 @@ fn names(table: &Table<'_, '_>, key: &str, findings: &mut Collector<'_>) -> Vec<
         .collect()
 }
 
-fn globs(table: &Table<'_, '_>, alphabet: Alphabet, findings: &mut Collector<'_>) -> Vec<TextGlob> {
+pub(super) fn globs(
+    table: &Table<'_, '_>,
+    alphabet: Alphabet,
+    findings: &mut Collector<'_>,
+) -> Vec<TextGlob> {
     let Some(value) = table.get(alphabet.key) else { return Vec::new() };
     let mut out = Vec::new();
     for (text, span) in string_list(value, alphabet.key, findings) {

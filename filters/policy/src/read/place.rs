@@ -29,7 +29,7 @@ pub(super) fn place(table: &Table<'_, '_>, findings: &mut Collector<'_>) -> Plac
     Place { hosts, ports, paths }
 }
 
-fn hosts(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Vec<HostEntry> {
+pub(super) fn hosts(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Vec<HostEntry> {
     let mut out = Vec::new();
     for (text, span) in string_list(value, "host", findings) {
         match host(&text) {

@@ -87,6 +87,11 @@ fn example(key: &str) -> &'static str {
         "service" => "\"bedrock\"",
         "token_url" => "\"https://login.example.com/token\"",
         "client_id" => "\"a-client\"",
+        "meter" => "\"llm.tokens\"",
+        "limit" => "1000",
+        "currency" => "\"USD\"",
+        "period" => "\"monthly\"",
+        "seconds" => "3600",
         _ => "\"a-name\"",
     }
 }

@@ -75,15 +75,20 @@ impl PolicySet {
     }
 
     /// Whether what stands in the body may change whether the call is let through, so that it has to be read before the
-    /// call is decided. Never once it has been read, when there is none ([`creto_call::Details::size`] is 0, a WebSocket, a
-    /// tunnel), or when it is one of gRPC, which may be a stream both ways.
+    /// call is decided: because a rule asks, or because a quota counts what a model is asked for. Never once it has been
+    /// read, when there is none ([`creto_call::Details::size`] is 0, a WebSocket, a tunnel), or when it is one of gRPC,
+    /// which may be a stream both ways.
     #[must_use]
     pub fn needs_body(&self, call: &Call<'_>) -> bool {
-        if !self.conditional {
+        if !self.conditional && self.quotas.is_empty() {
             return false;
         }
         let facts = Facts::of_call(call, self.agent.as_deref());
         if !facts.body_to_read() {
+            return false;
+        }
+        let counted = self.quotas.iter().any(|quota| quota.needs_body(&facts));
+        if !self.conditional && !counted {
             return false;
         }
         let mut denied = Truth::False;
@@ -95,11 +100,14 @@ impl PolicySet {
             }
             denied == Truth::True
         });
-        match denied {
+        let decides = match denied {
             Truth::True => false,
             Truth::Unknown => allowed != Truth::False,
             Truth::False => allowed == Truth::Unknown,
-        }
+        };
+        // What is refused uses nothing, unless it is only observed.
+        let could_pass = self.observes || denied != Truth::True && allowed != Truth::False;
+        decides || counted && could_pass
     }
 
     /// Whether some call like this one could be let through, whatever its arguments and its size, and whatever stands in

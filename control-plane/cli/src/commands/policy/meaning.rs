@@ -227,6 +227,7 @@ impl Asked {
                 streaming: false,
                 max_output_tokens: None,
                 tools: Vec::new(),
+                demand: creto_call::Demand::default(),
             },
         };
         if let Some(provider) = &self.provider {

@@ -386,6 +386,7 @@ proptest! {
                     streaming: *streaming,
                     max_output_tokens: None,
                     tools: Vec::new(),
+                    demand: creto_call::Demand::default(),
                 };
                 ("/v1/chat/completions", Some(("model", "chat", Some(*name))), Meaning::Model(&model))
             }
