@@ -1,0 +1,150 @@
+//! What is over, rated, into drafts.
+
+use creto_rating::{Adjustments, Period, bill};
+
+use super::BillingRun;
+use super::account::{Account, Plan, Role};
+use super::report::RunReport;
+use crate::BillingError;
+use crate::invoice::{Booking, Draft, InvoiceKind, LateCredit, RatedLine, draw_up, rated_lines};
+use crate::store::BillingStore;
+use crate::subscription::SubscriptionRecord;
+
+/// Lines to bill, and credits to give back.
+type Changes = (Vec<RatedLine>, Vec<LateCredit>);
+
+/// A subscription whose usage is rated.
+struct Rated {
+    record: SubscriptionRecord,
+    /// How often its bookings had changed.
+    revision: i64,
+    booked: Vec<Booking>,
+    periods: Vec<(Period, Role, Vec<RatedLine>)>,
+}
+
+impl Rated {
+    fn draft(&self, kind: InvoiceKind, period: &Period, (lines, credits): Changes) -> Draft {
+        Draft {
+            subscription: self.record.id.clone(),
+            customer: self.record.customer.clone(),
+            kind,
+            period: period.clone(),
+            currency: self.record.currency,
+            bookings_revision: self.revision,
+            lines,
+            credits,
+        }
+    }
+
+    /// What a period comes to now, less what was booked for it.
+    fn changes(
+        &self,
+        period: &Period,
+        lines: Vec<RatedLine>,
+        only_usage: bool,
+    ) -> Result<Changes, BillingError> {
+        let of_period = |booking: &&Booking| booking.facts.period_from == period.from();
+        let booked: Vec<Booking> = self.booked.iter().filter(of_period).cloned().collect();
+        draw_up(lines, &booked, only_usage)
+    }
+}
+
+impl BillingRun<'_> {
+    pub(super) async fn bill_account(
+        &self,
+        store: &dyn BillingStore,
+        plan: Plan,
+        account: Account,
+        report: &mut RunReport,
+    ) -> Result<(), BillingError> {
+        let Account { record, subscription, usages, refused, unfinished, .. } = account;
+        if let Some(error) = refused {
+            return Err(error.into());
+        }
+        if unfinished {
+            report.unfinished.push(record.id.clone());
+        }
+        let first = usages.first().map_or(record.started_at, |(usage, _)| usage.period().from());
+        let (revision, booked) = store.bookings(self.namespace, &record.id, first).await?;
+        let mut rated = Rated { record, revision, booked, periods: Vec::with_capacity(usages.len()) };
+        for (usage, role) in usages {
+            let coupons = rated.record.coupons.clone();
+            let adjustments = Adjustments { coupons, ..Adjustments::none(self.at) };
+            let lines = rated_lines(&subscription, &bill(&usage, &adjustments)?);
+            rated.periods.push((usage.period().clone(), role, lines));
+        }
+        match plan {
+            Plan::Progressive => self.put_progressive(store, rated, report).await,
+            Plan::Due => self.put_due(store, rated, report).await,
+        }
+    }
+
+    async fn put_progressive(
+        &self,
+        store: &dyn BillingStore,
+        mut rated: Rated,
+        report: &mut RunReport,
+    ) -> Result<(), BillingError> {
+        let id = rated.record.id.clone();
+        for (period, _, lines) in std::mem::take(&mut rated.periods) {
+            let changes = rated.changes(&period, lines, true)?;
+            let before = store.usage_billed(self.namespace, &id).await?;
+            let now: i64 = changes.0.iter().map(|line| line.amounts.net_minor).sum();
+            let amount = |minor: i64| u64::try_from(minor).unwrap_or_default();
+            let thresholds = rated.record.thresholds.as_ref();
+            let passed = thresholds.map(|thresholds| thresholds.passed(amount(before), amount(now)));
+            let passed = passed.unwrap_or_default();
+            if passed.is_empty() {
+                store.drop_draft(self.namespace, &id, InvoiceKind::Progressive, &period).await?;
+                continue;
+            }
+            let draft = rated.draft(InvoiceKind::Progressive, &period, changes);
+            report.drafts.push(store.put_draft(self.namespace, &draft).await?);
+            report.passed.push((id.clone(), passed));
+        }
+        Ok(())
+    }
+
+    async fn put_due(
+        &self,
+        store: &dyn BillingStore,
+        mut rated: Rated,
+        report: &mut RunReport,
+    ) -> Result<(), BillingError> {
+        let id = rated.record.id.clone();
+        let mut late: Changes = Changes::default();
+        let mut due = Vec::new();
+        for (period, role, lines) in std::mem::take(&mut rated.periods) {
+            let changes = rated.changes(&period, lines, false)?;
+            match role {
+                Role::Unbilled => due.push((period, changes)),
+                Role::Billed | Role::Open => {
+                    late.0.extend(changes.0);
+                    late.1.extend(changes.1);
+                }
+            }
+        }
+        // What came late goes on the last invoice that is due now.
+        match due.last_mut() {
+            Some((_, changes)) => {
+                changes.0.append(&mut late.0);
+                changes.1.append(&mut late.1);
+            }
+            None if late.0.is_empty() && late.1.is_empty() => {}
+            None => report.waiting.push(id.clone()),
+        }
+        for (period, changes) in due {
+            // What it asked for is in the invoice of the whole period now.
+            store.drop_draft(self.namespace, &id, InvoiceKind::Progressive, &period).await?;
+            if changes.0.is_empty() && changes.1.is_empty() {
+                store.drop_draft(self.namespace, &id, InvoiceKind::Period, &period).await?;
+                store.close_period(self.namespace, &id, &period).await?;
+                report.empty.push(id.clone());
+                continue;
+            }
+            let draft = rated.draft(InvoiceKind::Period, &period, changes);
+            report.drafts.push(store.put_draft(self.namespace, &draft).await?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! Billing, told in sentences.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
+
+mod catalogue;
+mod conformance;
+mod corrections;
+mod export;
+mod kill;
+mod paper;
+mod periods;
+mod postgres_server;
+mod prepaid;
+mod properties;
+mod runs;
+mod signatures;
+mod stores;
+mod stripe_server;
+mod world;
