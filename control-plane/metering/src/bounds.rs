@@ -1,0 +1,46 @@
+//! How much of everything an event store takes in and keeps.
+
+/// Events in one frame.
+pub const MAX_FRAME_EVENTS: usize = 8_192;
+/// Bytes of one encoded frame.
+pub const MAX_FRAME_BYTES: usize = 4 << 20;
+/// Different strings of one frame.
+pub const MAX_FRAME_STRINGS: usize = 65_536;
+/// Property columns of one frame.
+pub const MAX_FRAME_COLUMNS: usize = 256;
+/// Property columns times events of one frame: what its columns take in memory is sixteen times that, in bytes.
+pub const MAX_FRAME_CELLS: usize = MAX_FRAME_EVENTS * MAX_PROPERTIES;
+/// Named events in one request.
+pub const MAX_NAMED_EVENTS: usize = 8_192;
+/// Properties of one event.
+pub const MAX_PROPERTIES: usize = 64;
+/// Longest name: of an event type, an agent, a customer, a subscription, a property, a producer; in bytes.
+pub const MAX_NAME_BYTES: usize = 128;
+/// Longest path of delegation, in bytes: eight names and what joins them.
+pub const MAX_DELEGATION_BYTES: usize = 1_100;
+/// Longest text value of a property, in bytes.
+pub const MAX_TEXT_BYTES: usize = 1_024;
+/// Longest source or id of a named event, in bytes.
+pub const MAX_ID_BYTES: usize = 512;
+/// Longest signature of an event, in bytes.
+pub const MAX_SIGNATURE_BYTES: usize = 4_096;
+/// Longest name of a namespace, in bytes.
+pub const MAX_NAMESPACE_BYTES: usize = 63;
+/// Meters of one namespace, the built-in ones included.
+pub const MAX_METERS: usize = 1_000;
+/// Dimensions of one meter.
+pub const MAX_DIMENSIONS: usize = 8;
+/// Properties one answer can be grouped by.
+pub const MAX_GROUP_BY: usize = 8;
+/// Windows and groups in one answer, multiplied.
+pub const MAX_ANSWER_VALUES: usize = 100_000;
+/// Distinct values one window of one meter counts, of one series in the rollups and of one group in an answer.
+pub const MAX_MEMBERS: usize = 100_000;
+/// How far ahead of now an event may be, in microseconds (5 minutes).
+pub const DEFAULT_MAX_AHEAD_US: i64 = 5 * 60 * 1_000_000;
+/// How old an event may be when it comes in, in microseconds (35 days).
+pub const DEFAULT_MAX_AGE_US: i64 = 35 * 86_400 * 1_000_000;
+/// How long events and marks are kept, in microseconds (90 days).
+pub const DEFAULT_RETENTION_US: i64 = 90 * 86_400 * 1_000_000;
+/// Longest explanation of one rejected event, in bytes.
+pub const MAX_DETAIL_BYTES: usize = 256;

@@ -1,0 +1,127 @@
+//! What came in from whom, and the marks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::fault::Fault;
+use crate::{ProducerAccount, RejectCode};
+
+const LOCK: &str = "SELECT mark, sent, accepted, duplicate, rejected, last_seen_us FROM creto_events.producers \
+     WHERE namespace = $1 AND named = $2 AND producer = $3 AND epoch = $4 FOR UPDATE";
+const BEGIN: &str = "INSERT INTO creto_events.producers (namespace, named, producer, epoch, mark, sent, accepted, \
+     duplicate, rejected, last_seen_us) VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5, 0) ON CONFLICT DO NOTHING";
+const SAVE: &str = "UPDATE creto_events.producers SET mark = $5, sent = $6, accepted = $7, duplicate = $8, \
+     rejected = $9, last_seen_us = $10 WHERE namespace = $1 AND named = $2 AND producer = $3 AND epoch = $4";
+const ALL: &str = "SELECT producer, named, epoch, mark, sent, accepted, duplicate, rejected, last_seen_us \
+     FROM creto_events.producers WHERE namespace = $1 ORDER BY producer, epoch, named";
+
+/// Whose account: a producer's in an epoch, or a source's of named events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder<'h> {
+    pub(super) namespace: &'h str,
+    pub(super) named: bool,
+    pub(super) producer: &'h str,
+    pub(super) epoch: u64,
+}
+
+/// What came in, and the mark. Nobody else has it until the transaction ends.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Account {
+    pub(super) mark: u64,
+    pub(super) sent: u64,
+    pub(super) accepted: u64,
+    pub(super) duplicate: u64,
+    rejected: [u64; RejectCode::ALL.len()],
+    pub(super) last_seen_us: i64,
+}
+
+impl Account {
+    /// Counts one more rejected.
+    pub(super) fn reject(&mut self, code: RejectCode) {
+        self.rejected[usize::from(code.number()) - 1] += 1;
+    }
+
+    /// Takes it for this transaction; an empty one when there was none.
+    pub(super) async fn lock(connection: &mut PgConnection, holder: Holder<'_>) -> Result<Self, Fault> {
+        if let Some(account) = Self::find(connection, holder).await? {
+            return Ok(account);
+        }
+        let begin = sqlx::query(BEGIN).bind(holder.namespace).bind(holder.named).bind(holder.producer);
+        begin.bind(holder.epoch.cast_signed()).bind(Vec::<i64>::new()).execute(&mut *connection).await?;
+        // Another replica may have been first: then this waits for it.
+        Self::find(connection, holder).await?.ok_or(Fault::Outdated)
+    }
+
+    async fn find(connection: &mut PgConnection, holder: Holder<'_>) -> Result<Option<Self>, Fault> {
+        let find = sqlx::query(LOCK).bind(holder.namespace).bind(holder.named).bind(holder.producer);
+        let row = find.bind(holder.epoch.cast_signed()).fetch_optional(&mut *connection).await?;
+        Ok(row.as_ref().map(Self::read).transpose()?)
+    }
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let number = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
+        let mut account = Self {
+            mark: number("mark")?,
+            sent: number("sent")?,
+            accepted: number("accepted")?,
+            duplicate: number("duplicate")?,
+            rejected: [0; RejectCode::ALL.len()],
+            last_seen_us: row.try_get("last_seen_us")?,
+        };
+        let counts: Vec<i64> = row.try_get("rejected")?;
+        for (mine, count) in account.rejected.iter_mut().zip(counts) {
+            *mine = count.cast_unsigned();
+        }
+        Ok(account)
+    }
+
+    /// Keeps it.
+    pub(super) async fn save(&self, connection: &mut PgConnection, holder: Holder<'_>) -> Result<(), Fault> {
+        let save = sqlx::query(SAVE).bind(holder.namespace).bind(holder.named).bind(holder.producer);
+        let save = save.bind(holder.epoch.cast_signed()).bind(self.mark.cast_signed());
+        let save = save.bind(self.sent.cast_signed()).bind(self.accepted.cast_signed());
+        let rejected: Vec<i64> = self.rejected.iter().map(|count| count.cast_signed()).collect();
+        save.bind(self.duplicate.cast_signed())
+            .bind(rejected)
+            .bind(self.last_seen_us)
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    fn shown(self, producer: Arc<str>, epoch: u64) -> ProducerAccount {
+        let counts = RejectCode::ALL.into_iter().zip(self.rejected).filter(|(_, count)| *count > 0);
+        let rejected_by_code: BTreeMap<Arc<str>, u64> =
+            counts.map(|(code, count)| (Arc::from(code.as_str()), count)).collect();
+        ProducerAccount {
+            producer,
+            epoch,
+            highest_sequence: self.mark,
+            sent: self.sent,
+            accepted: self.accepted,
+            duplicate: self.duplicate,
+            rejected: rejected_by_code.values().sum(),
+            rejected_by_code,
+            last_seen_us: self.last_seen_us,
+        }
+    }
+}
+
+/// All accounts of a namespace, by producer and epoch.
+pub(super) async fn all(
+    connection: &mut PgConnection,
+    namespace: &str,
+) -> Result<Vec<ProducerAccount>, Fault> {
+    let rows = sqlx::query(ALL).bind(namespace).fetch_all(&mut *connection).await?;
+    let mut accounts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let epoch = row.try_get::<i64, _>("epoch")?.cast_unsigned();
+        accounts.push(Account::read(row)?.shown(row.try_get::<&str, _>("producer")?.into(), epoch));
+    }
+    // Epochs are kept with a sign.
+    accounts.sort_by(|a, b| (&a.producer, a.epoch).cmp(&(&b.producer, b.epoch)));
+    Ok(accounts)
+}

@@ -1,0 +1,71 @@
+//! How to reach PostgreSQL, and what to accept.
+
+use std::time::Duration;
+
+use crate::Acceptance;
+use crate::bounds::DEFAULT_RETENTION_US;
+
+/// Connections of one store, when nothing else is said.
+pub const DEFAULT_CONNECTIONS: u32 = 8;
+/// Connections one store may be given.
+pub const MAX_CONNECTIONS: u32 = 64;
+/// Series whose number is remembered; at more all are looked up again.
+pub const MAX_KNOWN_SERIES: usize = 500_000;
+/// Namespaces whose meters are remembered; at more all are read again.
+pub const MAX_KNOWN_NAMESPACES: usize = 10_000;
+/// Requests in hand or waiting for a connection; more are sent away at once.
+pub const MAX_REQUESTS: usize = 512;
+/// How long the server may take to take a connection: longer, and it is away. There is always one to be had: see
+/// `turns.rs`.
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one operation may take as a whole: a server that is gone without a word is noticed by this.
+pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a query, a recomputation or a scan may take as a whole.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Times a transaction is tried that the server broke off for the sake of another.
+pub(super) const TRIES: usize = 4;
+/// How long a partition that is given up waits for who reads it; it goes another time.
+pub(super) const DROP_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
+/// Said on every new connection. Bounds how long the server works on a statement, waits for a lock, and keeps a
+/// transaction whose client is silent or gone; and sees to it that a commit is on disk when it returns.
+pub(super) const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s'; \
+     SET idle_in_transaction_session_timeout = '60s'; SET TimeZone = 'UTC'; \
+     SET client_connection_check_interval = '5s'; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// How the store on PostgreSQL behaves.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` where they are needed.
+    pub url: String,
+    /// Connections at most: 2 to [`MAX_CONNECTIONS`].
+    pub connections: u32,
+    /// When events may have happened.
+    pub acceptance: Acceptance,
+    /// How long events, and marks of producers that are silent, are kept, in microseconds.
+    pub retention_us: i64,
+}
+
+impl PostgresOptions {
+    /// The server at this address, the rest as usual.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            connections: DEFAULT_CONNECTIONS,
+            acceptance: Acceptance::default(),
+            retention_us: DEFAULT_RETENTION_US,
+        }
+    }
+}
+
+impl std::fmt::Debug for PostgresOptions {
+    /// Without the address: it may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("connections", &self.connections)
+            .field("acceptance", &self.acceptance)
+            .field("retention_us", &self.retention_us)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! A meter's answer worked out from events, one by one: what rollups must equal.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::accumulator::{Measure, Place};
+use crate::bounds::MAX_ANSWER_VALUES;
+use crate::{Accumulator, Aggregation, Event, Meter, MeterQuery, MeterValue, QueryError, StoreError, Value};
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TallyError {
+    /// The question is wrong, or its answer too large.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// Distinct values beyond what is counted, of this meter.
+    #[error("more distinct values of meter {0} than are counted")]
+    TooManyMembers(Arc<str>),
+}
+
+impl From<TallyError> for StoreError {
+    fn from(error: TallyError) -> Self {
+        match error {
+            TallyError::Query(error) => Self::Query(error),
+            TallyError::TooManyMembers(meter) => Self::TooManyMembers { meter },
+        }
+    }
+}
+
+/// Where a window starts, and the values of what is grouped by.
+type Key = (i64, Vec<Arc<str>>);
+
+/// Events, or rollups of them, added up to the answer of one question.
+#[derive(Debug)]
+pub struct Tally {
+    meter: Meter,
+    query: MeterQuery,
+    sums: HashMap<Key, Accumulator, foldhash::fast::FixedState>,
+}
+
+impl Tally {
+    /// Of nothing yet.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    pub fn new(meter: &Meter, query: &MeterQuery) -> Result<Self, TallyError> {
+        query.check(meter)?;
+        Ok(Self { meter: meter.clone(), query: query.clone(), sums: HashMap::default() })
+    }
+
+    /// Takes in one event; those of other types, times and groups change nothing. `order` is its number in the order of
+    /// ingestion.
+    ///
+    /// # Errors
+    /// When the answer becomes too large.
+    pub fn add(&mut self, event: &Event, order: u64) -> Result<(), TallyError> {
+        if event.event_type != self.meter.event_type
+            || event.at_us < self.query.from_us
+            || event.at_us >= self.query.to_us
+        {
+            return Ok(());
+        }
+        let text;
+        let measure = match (self.meter.aggregation, event.property(&self.meter.field)) {
+            (Aggregation::Count, _) => Measure::One,
+            (_, None) => return Ok(()),
+            (Aggregation::UniqueCount, Some(value)) => {
+                text = value.text();
+                Measure::Member(&text)
+            }
+            (_, Some(Value::Number(number))) => Measure::Number(number.atto()),
+            (_, Some(_)) => return Ok(()),
+        };
+        let value = |name: &str| match name {
+            "agent" => Arc::clone(&event.agent),
+            "customer" => Arc::clone(&event.customer),
+            "subscription" => Arc::clone(&event.subscription),
+            name => match event.property(name) {
+                None => Arc::from(""),
+                Some(Value::Text(text)) => Arc::clone(text),
+                Some(other) => other.text().into(),
+            },
+        };
+        if self.query.filter.iter().any(|(name, wanted)| value(name) != *wanted) {
+            return Ok(());
+        }
+        let group = self.query.group_by.iter().map(|name| value(name)).collect();
+        let place = Place { at_us: event.at_us, logical: event.logical, order };
+        let aggregation = self.meter.aggregation;
+        self.sum(event.at_us, group, aggregation)?.add(measure, place);
+        Ok(())
+    }
+
+    /// Takes in what a rollup came to, of a window that starts at `start_us` and is within one of the question's.
+    ///
+    /// # Errors
+    /// When the answer becomes too large.
+    pub fn merge(
+        &mut self,
+        start_us: i64,
+        group: Vec<Arc<str>>,
+        rollup: &Accumulator,
+    ) -> Result<(), TallyError> {
+        if rollup.events() == 0 {
+            return Ok(());
+        }
+        let aggregation = self.meter.aggregation;
+        self.sum(start_us, group, aggregation)?.merge(rollup);
+        Ok(())
+    }
+
+    /// Takes in what another came to, of the same question.
+    pub(crate) fn merge_tally(&mut self, other: Self) -> Result<(), TallyError> {
+        for ((start, group), sum) in other.sums {
+            // Where a window starts is within it.
+            self.merge(start, group, &sum)?;
+        }
+        Ok(())
+    }
+
+    /// Whether its distinct values are kept beside the rollups.
+    pub(crate) fn counts_members(&self) -> bool {
+        self.meter.aggregation == Aggregation::UniqueCount
+    }
+
+    /// Takes in one distinct value of a rollup whose events were taken in.
+    pub(crate) fn member(
+        &mut self,
+        start_us: i64,
+        group: Vec<Arc<str>>,
+        member: &[u8],
+    ) -> Result<(), TallyError> {
+        let aggregation = self.meter.aggregation;
+        if let Accumulator::Unique(unique) = self.sum(start_us, group, aggregation)? {
+            unique.insert_member(member.into());
+        }
+        Ok(())
+    }
+
+    fn sum(
+        &mut self,
+        at_us: i64,
+        group: Vec<Arc<str>>,
+        aggregation: Aggregation,
+    ) -> Result<&mut Accumulator, TallyError> {
+        let start = self.query.window.map_or(self.query.from_us, |window| window.start_us(at_us));
+        let room = self.sums.len() < MAX_ANSWER_VALUES;
+        match self.sums.entry((start, group)) {
+            Entry::Occupied(sum) => Ok(sum.into_mut()),
+            Entry::Vacant(place) if room => Ok(place.insert(Accumulator::new(aggregation))),
+            Entry::Vacant(_) => Err(QueryError::TooLarge.into()),
+        }
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// [`TallyError::TooManyMembers`] when distinct values are more than are counted.
+    pub fn values(self) -> Result<Vec<MeterValue>, TallyError> {
+        let Self { meter, query, sums } = self;
+        let mut values = Vec::with_capacity(sums.len());
+        for ((start, group), sum) in sums {
+            // What is weighted by time is so within the part of the window that was asked for.
+            let end = query.window.map_or(query.to_us, |window| window.end_us(start).min(query.to_us));
+            let value = sum
+                .value(start.max(query.from_us), end)
+                .ok_or_else(|| TallyError::TooManyMembers(Arc::clone(&meter.name)))?;
+            values.push(MeterValue {
+                window_starts_us: start,
+                group: query.group_by.iter().map(Arc::clone).zip(group).collect(),
+                value,
+                events: sum.events(),
+            });
+        }
+        values.sort_by(|a, b| (a.window_starts_us, &a.group).cmp(&(b.window_starts_us, &b.group)));
+        Ok(values)
+    }
+}
