@@ -4,7 +4,7 @@
 #   deploy/setup.sh [run|test|bench|lint]...
 #
 # run    to build and to run the demo (the default)
-# test   also what the tests start: nftables, nginx, Redis, Node, cargo-nextest
+# test   also what the tests start: nftables, nginx, Redis, PostgreSQL, poppler, Node, cargo-nextest
 # bench  also the proxies that are compared with
 # lint   also cargo-deny, rustfmt and clippy (cargo-deny takes minutes to build)
 set -euo pipefail
@@ -90,6 +90,9 @@ needs_test() {
   want nodejs node
   want npm npm
   want redis-server redis-server
+  want poppler-utils pdftotext
+  # Its programs are not on the search path.
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 }
 
 needs_bench() {

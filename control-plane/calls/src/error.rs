@@ -32,6 +32,9 @@ pub enum CallsError {
         /// How many records.
         missed: u64,
     },
+    /// What the calls used cannot be kept; nothing of the report was taken in.
+    #[error("the events of the calls cannot be kept: {0}")]
+    Events(creto_event_store::StoreError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),

@@ -5,7 +5,9 @@ mod error;
 mod follow;
 mod log;
 mod message;
+mod metered;
 
 pub use error::CallsError;
 pub use follow::{FOLLOW_BUFFER, Follower, MAX_FOLLOWERS};
 pub use log::{CallJournal, MAX_ENTRIES, Reporter};
+pub use metered::CallMeter;

@@ -11,6 +11,7 @@ use creto_store::{ReportOutcome, Store};
 
 use crate::follow::Followers;
 use crate::message::{entry, page_token, position, record, selection};
+use crate::metered::CallMeter;
 use crate::{CallsError, Follower};
 
 /// Most entries of a report.
@@ -32,19 +33,27 @@ pub struct Reporter<'a> {
 pub struct CallJournal {
     store: Arc<dyn Store>,
     followers: Followers,
+    meter: Option<CallMeter>,
 }
 
 impl CallJournal {
     /// Over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, followers: Followers::default() }
+        Self { store, followers: Followers::default(), meter: None }
+    }
+
+    /// The same, with every call that ended taken in as an event before it is committed.
+    #[must_use]
+    pub fn metered(self, meter: CallMeter) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     /// Commits a report. What is sent again changes nothing; what leaves a gap is refused whole.
     ///
     /// # Errors
-    /// [`CallsError::Gap`] with the mark, or [`CallsError::Invalid`] for entries that say nothing.
+    /// [`CallsError::Gap`] with the mark, [`CallsError::Invalid`] for entries that say nothing, or
+    /// [`CallsError::Events`] when what the calls used cannot be kept; sending the same again is safe.
     pub async fn report(
         &self,
         reporter: Reporter<'_>,
@@ -59,6 +68,9 @@ impl CallJournal {
                 "entries.sequence",
                 "send entries in the order of their sequence",
             ));
+        }
+        if let Some(meter) = &self.meter {
+            meter.take_in(reporter, request.spool_epoch, &entries).await?;
         }
         let spool = (reporter.namespace, reporter.sidecar_id, request.spool_epoch);
         let outcome = self.store.report_calls(spool, reporter.agent_name, &entries).await;

@@ -130,6 +130,7 @@ fn ended_kept(ended: CallEnded, sequence: u64) -> Result<Ended, CallsError> {
         usage: ended.usage.map(usage_kept),
         response_model: ended.response_model,
         service_tier: ended.service_tier,
+        code: ended.code,
     })
 }
 
@@ -176,6 +177,7 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
             usage: ended.usage.map(usage_shown),
             response_model: ended.response_model,
             service_tier: ended.service_tier,
+            code: ended.code,
         }),
     }
 }

@@ -4,7 +4,9 @@ pub(crate) mod agents;
 pub(crate) mod calls;
 pub(crate) mod delegate;
 pub(crate) mod doctor;
+pub(crate) mod meter;
 pub(crate) mod policy;
+pub(crate) mod quota;
 pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod sidecars;
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// What agents may call.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// What quotas and budgets have used.
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Values that credentials of policies name; put in here, given to sidecars only.
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
@@ -60,6 +65,9 @@ pub(crate) enum Command {
     Calls(calls::CallsArgs),
     /// What model calls used and what that costs, by agent, model or day.
     Usage(usage::UsageArgs),
+    /// What is counted of events of metering, and whether it adds up.
+    #[command(subcommand)]
+    Meter(meter::MeterCommand),
     /// The sidecars and whether they enforce what they were offered.
     Sidecars(sidecars::SidecarsArgs),
     /// Check this machine and what runs.
@@ -86,9 +94,11 @@ impl Cli {
             Command::Delegate(args) => delegate::run(&session, args).await?,
             Command::Delegations(command) => delegate::manage(&session, command).await?,
             Command::Policy(command) => return policy::run(&session, command).await,
+            Command::Quota(command) => quota::run(&session, command).await?,
             Command::Secrets(command) => secrets::run(&session, command).await?,
             Command::Calls(args) => calls::run(&session, args).await?,
             Command::Usage(args) => usage::run(&session, args).await?,
+            Command::Meter(command) => return meter::run(&session, command).await,
             Command::Sidecars(args) => sidecars::run(&session, args).await?,
             Command::Doctor => doctor::run(&session).await?,
         }

@@ -29,7 +29,12 @@ impl Summary {
     pub(crate) fn add(&mut self, call: &v1::CallRecord) {
         let begun = call.begun.clone().unwrap_or_default();
         self.calls += 1;
+        let ended_for = call.ended.as_ref().map(|ended| ended.code.as_str()).filter(|code| !code.is_empty());
         match begun.verdict() {
+            // Let through by the rules, and refused by a quota or by what was taken away.
+            _ if ended_for.is_some() => {
+                *self.refused.entry(ended_for.unwrap_or_default().to_owned()).or_default() += 1;
+            }
             v1::Verdict::Denied => *self.refused.entry(reason(&begun)).or_default() += 1,
             v1::Verdict::Observed => self.observed += 1,
             v1::Verdict::Allowed | v1::Verdict::Unspecified => self.allowed += 1,

@@ -316,6 +316,7 @@ pub(crate) fn call(call: &v1::CallRecord) -> Value {
         "usage": ended.and_then(|ended| ended.usage.as_ref()).map(usage),
         "response_model": ended.map(|ended| ended.response_model.clone()),
         "service_tier": ended.map(|ended| ended.service_tier.clone()),
+        "ended_code": ended.map(|ended| ended.code.clone()),
     })
 }
 

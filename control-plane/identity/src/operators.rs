@@ -33,7 +33,8 @@ impl OperatorDesk {
         let role = match OperatorRole::try_from(request.role) {
             Ok(OperatorRole::Unspecified | OperatorRole::Operator) => OperatorRole::Operator,
             Ok(OperatorRole::Admin) => OperatorRole::Admin,
-            Err(_) => return Err(IdentityError::invalid("role", "use operator or admin")),
+            Ok(OperatorRole::Producer) => OperatorRole::Producer,
+            Err(_) => return Err(IdentityError::invalid("role", "use operator, admin or producer")),
         };
         let token = SecretToken::random()?;
         self.keep(&request.namespace, &request.name, role, token.text()).await?;
@@ -61,6 +62,7 @@ impl OperatorDesk {
             name: name.into(),
             digest: SecretToken::digest_of(token),
             admin: role == OperatorRole::Admin,
+            producer: role == OperatorRole::Producer,
             created_at_ms: now_ms(),
         };
         let added = self.store.add_operator_token(&kept, MAX_OPERATOR_TOKENS).await;

@@ -3,8 +3,15 @@
 /// Largest limit, sum or reported amount, in units: what both backends add without error (2^53 - 1). In billionths of
 /// a dollar that is nine million dollars a window. Sums stop here.
 pub const MAX_UNITS: u64 = (1 << 53) - 1;
-/// Limits of one namespace.
+/// Limits of one namespace. At one more those nobody used for long are forgotten: whose last window ended so long ago that
+/// it is not kept any more, and whose holders and leases are of before that too.
+#[cfg(not(test))]
 pub const MAX_LIMITS: u64 = 10_000;
+/// Few enough that a test fills them.
+#[cfg(test)]
+pub const MAX_LIMITS: u64 = 40;
+/// Limits looked at or forgotten at once when there is no room for another.
+pub const FORGET_BATCH: usize = 1_000;
 /// Processes that hold, or held in the last [`WRITE_OFF_AFTER_MS`], leases of one limit.
 pub const MAX_HOLDERS: u64 = 20_000;
 /// Leases of one process on one limit that are not fully reported: what the process itself can keep.
@@ -38,8 +45,8 @@ pub const MAX_SPIKE_HOURS: u32 = 168;
 pub const MIN_CUSTOM_S: u64 = 60;
 /// Longest custom period, in seconds (366 days).
 pub const MAX_CUSTOM_S: u64 = 366 * 86_400;
-/// Longest name of a limit or a sidecar, in bytes.
-pub const MAX_NAME_BYTES: usize = creto_quota::MAX_NAME_BYTES;
+/// Longest name of a limit or a sidecar, in bytes: a limit's is made of those of a policy, a quota and whose share it is.
+pub const MAX_NAME_BYTES: usize = 256;
 /// Longest name of a namespace, in bytes.
 pub const MAX_NAMESPACE_BYTES: usize = 63;
 /// Latest moment an issuer is told, in milliseconds since 1970 (the year 6429).

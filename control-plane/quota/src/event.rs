@@ -50,7 +50,8 @@ impl FromStr for Level {
 /// One thing people are told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaEvent {
-    /// Rises by one with each event of the namespace; a gap says that events were dropped unread.
+    /// Rises with each event of the namespace: by one, and with [`Level::DataLost`] to its [`QuotaEvent::at_ms`] at least,
+    /// so that whoever read events before the loss reads it too. Another gap says that events were dropped unread.
     pub sequence: u64,
     /// The limit's name.
     pub limit: Box<str>,

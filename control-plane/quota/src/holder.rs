@@ -5,7 +5,7 @@ use std::fmt;
 use creto_quota::{Lease, MAX_LEASE_AMOUNT, Report};
 use thiserror::Error;
 
-use crate::bounds::{MAX_REPORT_LEASES, MAX_UNITS};
+use crate::bounds::{MAX_NAME_BYTES, MAX_REPORT_LEASES, MAX_UNITS};
 use crate::limit::plain;
 
 /// One run of a sidecar's process. After a restart the same sidecar is another holder: what the run before did not
@@ -91,7 +91,7 @@ pub struct Reported {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AskError {
     /// The name of the sidecar.
-    #[error("sidecar {0:?} is no name; use 1 to 128 visible ASCII characters")]
+    #[error("sidecar {0:?} is no name; use 1 to {MAX_NAME_BYTES} visible ASCII characters")]
     Sidecar(String),
     /// A request without a number.
     #[error("requests are numbered from 1 to {MAX_UNITS}; this one is {0}")]
@@ -122,7 +122,7 @@ pub enum AskError {
 
 pub(crate) fn check_holder(holder: &Holder) -> Result<(), AskError> {
     plain("sidecar", &holder.sidecar)
-        .map_err(|_| AskError::Sidecar(holder.sidecar.chars().take(128).collect()))
+        .map_err(|_| AskError::Sidecar(holder.sidecar.chars().take(MAX_NAME_BYTES).collect()))
 }
 
 pub(crate) fn check_ask(ask: &Ask) -> Result<(), AskError> {

@@ -190,6 +190,26 @@ async fn lost_data_closes_the_windows_under_way() {
 }
 
 #[tokio::test]
+async fn a_loss_is_of_the_latest_moment_that_was_ever_named() {
+    let server = RedisServer::durable().await;
+    let issuer = connect(&server, true).await.unwrap();
+    issuer.open_namespace("acme").await.unwrap();
+    let at = async |hours: u64| {
+        let ask = Ask { request: 1, wanted: 10, needed: 0 };
+        let now_ms = NOW_MS + hours * 3_600_000;
+        let holder = Holder::new("s", hours + 1);
+        issuer.grant(&limit(), &holder, &ask, None, now_ms).await.map(|granted| granted.answer)
+    };
+    assert!(matches!(at(2).await, Ok(Answer::Lease(_))));
+    command(&server, &["FLUSHALL"]).await;
+    // The clock was put back: what was used of the window that is still to come is lost too.
+    for hours in 0..3 {
+        assert!(matches!(at(hours).await, Ok(Answer::Exhausted { .. })), "{hours}");
+    }
+    assert!(matches!(at(3).await, Ok(Answer::Lease(_))));
+}
+
+#[tokio::test]
 async fn data_that_went_back_closes_the_windows_under_way() {
     let server = RedisServer::durable().await;
     let issuer = connect(&server, true).await.unwrap();

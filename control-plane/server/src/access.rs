@@ -9,6 +9,8 @@ pub enum Access {
     Operator,
     /// Sidecars, by client certificate, for themselves only.
     Sidecar,
+    /// Whoever sends events: sidecars as themselves, tokens of any role within their namespace.
+    Producer,
     /// Whoever holds an enrolment token, which the RPC itself takes.
     EnrollmentToken,
 }
@@ -45,6 +47,14 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("/creto.v1.SecretStore/ListSecrets", Access::Operator),
     ("/creto.v1.SecretStore/DeleteSecret", Access::Operator),
     ("/creto.v1.SecretStore/FetchSecret", Access::Sidecar),
+    ("/creto.v1.Metering/IngestFrames", Access::Producer),
+    ("/creto.v1.MeterView/PutMeter", Access::Operator),
+    ("/creto.v1.MeterView/ListMeters", Access::Operator),
+    ("/creto.v1.MeterView/QueryMeter", Access::Operator),
+    ("/creto.v1.MeterView/VerifyProducers", Access::Operator),
+    ("/creto.v1.QuotaLeases/ExchangeLeases", Access::Sidecar),
+    ("/creto.v1.QuotaView/ListQuotas", Access::Operator),
+    ("/creto.v1.QuotaView/ListQuotaEvents", Access::Operator),
 ];
 
 /// What the table says of a path.

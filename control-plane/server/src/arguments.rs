@@ -30,6 +30,14 @@ pub struct Arguments {
     /// Names or addresses the server certificate is for, beside the loopback ones.
     #[arg(long, env = "CRETO_ADVERTISE", value_delimiter = ',')]
     pub advertise: Vec<String>,
+    /// PostgreSQL that keeps metering events, for several control planes beside each other
+    /// (`postgres://user:password@host:port/database`). Without, events are kept in the data folder.
+    #[arg(long, env = "CRETO_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Redis that keeps quotas, for several control planes beside each other (`redis://[user:password@]host:port`); it
+    /// must keep what it answers (`appendonly yes`, `appendfsync always`). Without, quotas are kept in the data folder.
+    #[arg(long, env = "CRETO_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
     /// Most push streams open at once.
     #[arg(long, env = "CRETO_MAX_STREAMS", default_value_t = DEFAULT_MAX_STREAMS)]
     pub max_streams: usize,
@@ -47,6 +55,8 @@ impl From<Arguments> for Options {
             data: arguments.data,
             listen: arguments.listen,
             advertise: arguments.advertise,
+            database_url: arguments.database_url,
+            redis_url: arguments.redis_url,
             sync: SyncLimits {
                 streams: arguments.max_streams,
                 stream_rate: arguments.max_stream_rate,

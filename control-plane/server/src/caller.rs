@@ -3,8 +3,10 @@
 use creto_identity::{SecretToken, fingerprint};
 use creto_policy_store::SidecarIdentity;
 use creto_store::{Store, StoreError};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap};
+use tonic::Status;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 /// Whoever passed the guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,53 @@ pub(crate) struct Operator {
     pub(crate) namespace: String,
     /// All namespaces.
     pub(crate) admin: bool,
+    /// Sends metering events, and may do nothing else.
+    pub(crate) producer: bool,
     /// SHA-256 of its token, by which long streams look again whether it still holds.
     pub(crate) digest: [u8; 32],
+}
+
+/// Whoever sends events.
+#[derive(Clone, Debug)]
+pub(crate) enum Ingester {
+    /// A sidecar, and the fingerprint of its certificate, by which long streams look again whether it still holds.
+    Sidecar {
+        /// Who.
+        identity: SidecarIdentity,
+        /// SHA-256 of its certificate.
+        fingerprint: [u8; 32],
+    },
+    /// Whoever has a token.
+    Token(Operator),
+}
+
+impl Ingester {
+    /// Whoever passed the guard.
+    pub(crate) fn of(extensions: &Extensions) -> Result<Self, Status> {
+        match extensions.get::<Caller>() {
+            Some(Caller::Operator(operator)) => Ok(Self::Token(operator.clone())),
+            Some(Caller::Sidecar(identity)) => {
+                let certificates = peer_certificate(extensions);
+                let fingerprint = certificates.as_deref().map(fingerprint).unwrap_or_default();
+                Ok(Self::Sidecar { identity: identity.clone(), fingerprint })
+            }
+            None => Err(Status::unauthenticated("only sidecars and producers may call this")),
+        }
+    }
+
+    /// Its own namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        match self {
+            Self::Sidecar { identity, .. } => &identity.namespace,
+            Self::Token(operator) => &operator.namespace,
+        }
+    }
+}
+
+/// The certificate that the connection presented, in DER.
+pub(crate) fn peer_certificate(extensions: &Extensions) -> Option<Vec<u8>> {
+    let info = extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?;
+    info.peer_certs()?.first().map(|der| der.to_vec())
 }
 
 /// The operator whose token the call carries.
@@ -37,6 +84,7 @@ pub(crate) async fn operator(store: &dyn Store, headers: &HeaderMap) -> Result<O
         name: kept.name,
         namespace: kept.namespace,
         admin: kept.admin,
+        producer: kept.producer,
         digest: kept.digest,
     }))
 }

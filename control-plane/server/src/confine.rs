@@ -50,6 +50,12 @@ namespaced!(
     PutSecretRequest,
     ListSecretsRequest,
     DeleteSecretRequest,
+    ListQuotasRequest,
+    ListQuotaEventsRequest,
+    PutMeterRequest,
+    ListMetersRequest,
+    QueryMeterRequest,
+    VerifyProducersRequest,
 );
 
 /// The operator and its message, if the message stays within the operator's reach. Whether the namespace or

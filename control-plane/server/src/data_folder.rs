@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 use crate::StartError;
 
 const DATABASE: &str = "creto.db";
+const EVENTS: &str = "events";
+const QUOTAS: &str = "quota.db";
+const QUOTA_NAMESPACES: &str = "quota.namespaces";
 const AUTHORITY: &str = "ca.pem";
 const AUTHORITY_KEY: &str = "ca.key";
 const SERVER: &str = "server.pem";
@@ -69,6 +72,21 @@ impl DataFolder {
     /// Where the database is.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
+    }
+
+    /// Where events of metering are kept, unless PostgreSQL keeps them.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.folder.join(EVENTS)
+    }
+
+    /// Where leases of quotas are kept, unless Redis keeps them.
+    pub(crate) fn quotas(&self) -> PathBuf {
+        self.folder.join(QUOTAS)
+    }
+
+    /// Where it is kept in which namespaces quotas were ever used.
+    pub(crate) fn quota_namespaces(&self) -> PathBuf {
+        self.folder.join(QUOTA_NAMESPACES)
     }
 
     /// Loads the keys; makes them at the first start only, which is one without a database.

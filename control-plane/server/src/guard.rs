@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use creto_store::Store;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::access::{Access, access_to};
-use crate::caller::{Caller, operator, sidecar};
+use crate::caller::{Caller, operator, peer_certificate, sidecar};
+use crate::events_http::{self, EventsHttp};
 use crate::status::of_store;
 
 /// Calls handled at once, over all connections; streams count until they are open.
@@ -26,12 +27,13 @@ pub(crate) const MAX_CALLS_AT_ONCE: usize = 1_024;
 #[derive(Clone)]
 pub(crate) struct GuardLayer {
     store: Arc<dyn Store>,
+    events: EventsHttp,
     room: Arc<Semaphore>,
 }
 
 impl GuardLayer {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, room: Arc::new(Semaphore::new(MAX_CALLS_AT_ONCE)) }
+    pub(crate) fn new(store: Arc<dyn Store>, events: EventsHttp) -> Self {
+        Self { store, events, room: Arc::new(Semaphore::new(MAX_CALLS_AT_ONCE)) }
     }
 }
 
@@ -39,7 +41,8 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { inner, store: Arc::clone(&self.store), room: Arc::clone(&self.room) }
+        let (store, room) = (Arc::clone(&self.store), Arc::clone(&self.room));
+        Guard { inner, store, events: self.events.clone(), room }
     }
 }
 
@@ -48,6 +51,7 @@ impl<S> Layer<S> for GuardLayer {
 pub(crate) struct Guard<S> {
     inner: S,
     store: Arc<dyn Store>,
+    events: EventsHttp,
     room: Arc<Semaphore>,
 }
 
@@ -72,6 +76,14 @@ where
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let store = Arc::clone(&self.store);
         let room = Arc::clone(&self.room);
+        // Events over plain HTTP ask for a token themselves and answer as HTTP does, also that they are busy.
+        if request.uri().path() == events_http::PATH {
+            let events = self.events.clone();
+            return Box::pin(async move { Ok(events.answer(request).await) });
+        }
+        if request.version() < Version::HTTP_2 {
+            return Box::pin(async { Ok(events_http::not_found()) });
+        }
         Box::pin(async move {
             let Ok(_permit) = room.try_acquire() else {
                 return Ok(
@@ -102,16 +114,24 @@ async fn admit(store: &dyn Store, head: &Parts) -> Result<Option<Caller>, Status
             let caller = found.ok_or_else(|| {
                 Status::unauthenticated("send a valid operator token as `authorization: Bearer <token>`")
             })?;
+            if caller.producer {
+                return Err(Status::permission_denied("this token sends events and may do nothing else"));
+            }
             if access == Access::Admin && !caller.admin {
                 return Err(Status::permission_denied("only operators of role admin may call this"));
             }
             Ok(Some(Caller::Operator(caller)))
         }
-        Access::Sidecar => {
-            let info = head.extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
-            let certificates = info.and_then(TlsConnectInfo::peer_certs);
-            let first = certificates.as_ref().and_then(|all| all.first());
-            let found = sidecar(store, first.map(|der| &**der)).await.map_err(of_store)?;
+        Access::Producer if head.headers.contains_key(AUTHORIZATION) => {
+            let found = operator(store, &head.headers).await.map_err(of_store)?;
+            let caller = found.ok_or_else(|| {
+                Status::unauthenticated("send a valid producer token as `authorization: Bearer <token>`")
+            })?;
+            Ok(Some(Caller::Operator(caller)))
+        }
+        Access::Sidecar | Access::Producer => {
+            let certificate = peer_certificate(&head.extensions);
+            let found = sidecar(store, certificate.as_deref()).await.map_err(of_store)?;
             let caller = found.ok_or_else(|| {
                 Status::unauthenticated(
                     "present the client certificate that this control plane issued at enrolment",

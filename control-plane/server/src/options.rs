@@ -14,6 +14,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Names and addresses its certificate is for, beside `localhost`, `127.0.0.1` and `::1`.
     pub advertise: Vec<String>,
+    /// PostgreSQL that keeps events, `postgres://user:password@host:port/database`; none keeps them in the data folder.
+    pub database_url: Option<String>,
+    /// Redis that keeps quotas, `redis://[user:password@]host:port[/database]`; none keeps them in the data folder.
+    pub redis_url: Option<String>,
     /// What push streams may take.
     pub sync: SyncLimits,
 }
@@ -26,6 +30,8 @@ impl Options {
             data: data.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             advertise: Vec::new(),
+            database_url: None,
+            redis_url: None,
             sync: SyncLimits::default(),
         }
     }

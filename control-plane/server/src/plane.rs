@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use creto_authz::MasterKey;
 use creto_bundle::BundleSigner;
-use creto_calls::CallJournal;
+use creto_calls::{CallJournal, CallMeter};
 use creto_identity::{Delegations, EnrollmentDesk, IdentityError, OperatorDesk, Registry};
 use creto_policy_store::{Changes, PolicyDocuments, PolicySync, SyncLimits};
+use creto_prices::PriceList;
 use creto_proto::v1::OperatorRole;
 use creto_proto::v1::agent_registry_server::AgentRegistryServer;
 use creto_proto::v1::call_log_server::CallLogServer;
 use creto_proto::v1::delegation_authority_server::DelegationAuthorityServer;
 use creto_proto::v1::enrollment_server::EnrollmentServer;
+use creto_proto::v1::meter_view_server::MeterViewServer;
+use creto_proto::v1::metering_server::MeteringServer;
 use creto_proto::v1::operator_tokens_server::OperatorTokensServer;
 use creto_proto::v1::policy_store_server::PolicyStoreServer;
 use creto_proto::v1::policy_sync_server::PolicySyncServer;
+use creto_proto::v1::quota_leases_server::QuotaLeasesServer;
+use creto_proto::v1::quota_view_server::QuotaViewServer;
 use creto_proto::v1::secret_store_server::SecretStoreServer;
 use creto_secrets::{Resealed, Vault};
 use creto_store::{SecretStore as _, SqliteStore, Store};
@@ -30,8 +35,13 @@ use tonic::transport::Server;
 use crate::credential_names::CredentialNames;
 use crate::data_folder::{DataFolder, Keys, reachable};
 use crate::doors::{BACKLOG, Doors};
+use crate::event_store::Events;
+use crate::events_http::EventsHttp;
 use crate::guard::GuardLayer;
-use crate::services::{Agents, Calls, DelegationDesk, Enrolling, Operators, Policies, Secrets, Syncing};
+use crate::quotas::{QuotaDesk, Source};
+use crate::services::{
+    Agents, Calls, DelegationDesk, Enrolling, Metering, Operators, Policies, Quotas, Secrets, Syncing,
+};
 use crate::{Options, StartError};
 
 /// How long open calls may take to end when the control plane stops.
@@ -39,6 +49,8 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
 /// Largest message of a call.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// Largest frame of events.
+const MAX_FRAME: usize = creto_event_store::MAX_FRAME_BYTES;
 /// Largest message of a stream's sidecar: hello names what it has, up to 1,024 resources.
 const MAX_SAID: usize = 256 * 1024;
 /// Largest message of an enrolment, which comes from anybody.
@@ -97,6 +109,10 @@ impl ControlPlane {
             operators.keep(FIRST_NAMESPACE, FIRST_TOKEN, OperatorRole::Admin, &operator_token).await?;
         }
         let vault = vault(&folder, &sqlite).await?;
+        let events = Events::open(&folder.events(), options.database_url.as_deref()).await?;
+        let prices = Arc::new(PriceList::built_in()?);
+        let redis = options.redis_url.as_deref();
+        let quotas = Source::open(redis, &folder.quotas(), &folder.quota_namespaces()).await?;
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
         names.extend(options.advertise.iter().cloned());
         let issued = keys.authority.issue_server(&names)?;
@@ -105,15 +121,24 @@ impl ControlPlane {
         let doors = Doors::new(&issued.certificate_pem, &issued.key_pem, &ca_pem, KEEPALIVE.0)?;
 
         let (stop, stopping) = watch::channel(false);
-        let (routes, sync) = routes(&store, keys, (operators, vault), (options.sync, stopping.clone()));
+        let (routes, sync, quotas) = routes(
+            &store,
+            keys,
+            (operators, vault, quotas),
+            (&events, prices),
+            (options.sync, stopping.clone()),
+        );
         tokio::spawn(sync.clone().keep_notes());
+        let moving = tokio::spawn(quotas.clone().keep_moving(stopping.clone()));
+        tokio::spawn(events.clone().keep_within_retention(stopping.clone()));
         let router = Server::builder()
             .timeout(CALL_TIMEOUT)
             .max_concurrent_streams(MAX_CALLS_A_CONNECTION)
             .http2_max_header_list_size(MAX_HEADERS)
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .layer(GuardLayer::new(store))
+            .accept_http1(true)
+            .layer(GuardLayer::new(Arc::clone(&store), EventsHttp::new(store, events.store())))
             .add_routes(routes);
         let refused = |source| StartError::Listen { address: options.listen, source };
         let listener = listen(options.listen).map_err(refused)?;
@@ -138,8 +163,11 @@ impl ControlPlane {
             folder,
             store: sqlite,
             sync,
+            events,
+            quotas,
             stop,
             server,
+            moving,
         })
     }
 }
@@ -148,9 +176,10 @@ impl ControlPlane {
 fn routes(
     store: &Arc<dyn Store>,
     keys: Keys,
-    (operators, (vault, names)): (OperatorDesk, (Vault, Arc<CredentialNames>)),
+    (operators, (vault, names), quotas): (OperatorDesk, (Vault, Arc<CredentialNames>), Source),
+    (events, prices): (&Events, Arc<PriceList>),
     (limits, stopping): (SyncLimits, watch::Receiver<bool>),
-) -> (Routes, PolicySync) {
+) -> (Routes, PolicySync, QuotaDesk) {
     let changes = Changes::default();
     let signer = Arc::new(BundleSigner::from_seed(&keys.bundle_seed));
     let delegations = Delegations::new(Arc::clone(store), MasterKey::from_bytes(*keys.chain_master));
@@ -164,11 +193,16 @@ fn routes(
         (limits, stopping.clone()),
     );
     let agents = Agents { registry: Registry::new(Arc::clone(store)), changes: changes.clone() };
+    let quotas = QuotaDesk::new(Arc::clone(store), delegations.clone(), quotas);
     let delegating = DelegationDesk { delegations, changes: changes.clone() };
     let documents = PolicyDocuments::new(Arc::clone(store));
-    let policies = Policies { documents, changes, sync: sync.clone(), names };
+    let policies = Policies { documents, changes, sync: sync.clone(), names, quotas: quotas.clone() };
+    let leasing = Quotas { desk: quotas.clone() };
     let syncing = Syncing { sync: sync.clone() };
-    let calls = Calls { journal: CallJournal::new(Arc::clone(store)), store: Arc::clone(store), stopping };
+    let metering = Metering::new(Arc::clone(store), events.store(), stopping.clone());
+    let meter = CallMeter::new(Arc::clone(store), events.store(), prices);
+    let journal = CallJournal::new(Arc::clone(store)).metered(meter);
+    let calls = Calls { journal, store: Arc::clone(store), stopping };
     let routes = Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
         .add_service(DelegationAuthorityServer::new(delegating).max_decoding_message_size(MAX_MESSAGE))
         .add_service(EnrollmentServer::new(Enrolling { desk }).max_decoding_message_size(MAX_ENROLLMENT))
@@ -176,8 +210,12 @@ fn routes(
         .add_service(PolicyStoreServer::new(policies).max_decoding_message_size(MAX_MESSAGE))
         .add_service(PolicySyncServer::new(syncing).max_decoding_message_size(MAX_SAID))
         .add_service(CallLogServer::new(calls).max_decoding_message_size(MAX_MESSAGE))
-        .add_service(SecretStoreServer::new(Secrets { vault }).max_decoding_message_size(MAX_SECRET_MESSAGE));
-    (routes, sync)
+        .add_service(SecretStoreServer::new(Secrets { vault }).max_decoding_message_size(MAX_SECRET_MESSAGE))
+        .add_service(QuotaLeasesServer::new(leasing.clone()).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(QuotaViewServer::new(leasing))
+        .add_service(MeteringServer::new(metering.clone()).max_decoding_message_size(MAX_FRAME))
+        .add_service(MeterViewServer::new(metering));
+    (routes, sync, quotas)
 }
 
 /// The vault, all its secrets under the newest key as far as they open, and what says which agent may have which.
@@ -215,8 +253,11 @@ pub struct Running {
     folder: DataFolder,
     store: SqliteStore,
     sync: PolicySync,
+    events: Events,
+    quotas: QuotaDesk,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    moving: JoinHandle<()>,
 }
 
 impl Running {
@@ -259,6 +300,10 @@ impl Running {
             self.server.abort();
         }
         self.sync.write_notes().await;
+        // It looks at nothing more once it was told to stop.
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.moving).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.quotas.close()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.events.close()).await;
         // Every acknowledged change is on disk already; closing only tidies the log.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.store.close()).await;
     }

@@ -50,6 +50,15 @@ pub enum StartError {
     /// Identity does not start.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Events of metering cannot be kept.
+    #[error("events do not open: {0}")]
+    Events(#[from] creto_event_store::StoreError),
+    /// The built-in prices cannot be read.
+    #[error("the built-in prices of models cannot be read: {0}")]
+    Prices(#[from] creto_prices::PriceListError),
+    /// Quotas cannot be kept.
+    #[error("quotas do not open: {0}")]
+    Quotas(#[from] crate::QuotaError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with --listen")]
     Listen {

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use creto_calls::CallsError;
+use creto_event_store::StoreError as EventsError;
 use creto_identity::IdentityError;
 use creto_policy_store::{PolicyError, SyncEnd};
+use creto_quota_issuer::IssuerError;
 use creto_secrets::SecretsError;
 use creto_store::StoreError;
 use tonic::{Code, Status};
+
+use crate::QuotaError;
 
 /// An error of the store.
 #[allow(
@@ -103,6 +107,12 @@ fn pushed_back(end: &SyncEnd, wait: Duration) -> Status {
 pub(crate) fn of_calls(error: CallsError) -> Status {
     let code = match error {
         CallsError::Store(error) => return of_store(error),
+        CallsError::Events(error) => {
+            tracing::error!(%error, "what calls used cannot be kept");
+            return Status::unavailable(
+                "the control plane cannot keep what the calls used now: its log says why",
+            );
+        }
         CallsError::Page(error) => return of_identity(error),
         CallsError::Invalid { .. } => Code::InvalidArgument,
         CallsError::Gap { .. } => Code::FailedPrecondition,
@@ -130,4 +140,70 @@ pub(crate) fn of_secrets(error: SecretsError) -> Status {
         }
     };
     Status::new(code, error.to_string())
+}
+
+/// An error of the store of events.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here: nothing may use the error after it was turned"
+)]
+pub(crate) fn of_events(error: EventsError) -> Status {
+    let code = match &error {
+        EventsError::Namespace(_)
+        | EventsError::Frame(_)
+        | EventsError::Meter(_)
+        | EventsError::Query(_)
+        | EventsError::TooMany { .. }
+        | EventsError::TooLarge { .. } => Code::InvalidArgument,
+        EventsError::OtherNamespace { .. } => Code::PermissionDenied,
+        EventsError::Gap { .. } | EventsError::Gone { .. } => Code::FailedPrecondition,
+        EventsError::MeterChanged(_) => Code::AlreadyExists,
+        EventsError::NoMeter(_) => Code::NotFound,
+        EventsError::TooManyMembers { .. } | EventsError::Full { .. } => Code::ResourceExhausted,
+        // Sending the same again is safe: whoever has events keeps them until then.
+        EventsError::DiskFull(_) | EventsError::Away(_) => {
+            tracing::error!(%error, "events cannot be kept");
+            Code::Unavailable
+        }
+        EventsError::Damaged { .. }
+        | EventsError::Open { .. }
+        | EventsError::InUse(_)
+        | EventsError::NewerSchema { .. }
+        | EventsError::Option { .. } => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store of events failed");
+            return Status::internal("the control plane's store of events failed: its log says why");
+        }
+    };
+    Status::new(code, error.to_string())
+}
+
+/// An error of quotas.
+pub(crate) fn of_quota(error: QuotaError) -> Status {
+    let code = match &error {
+        QuotaError::TooManyExchanges(_) | QuotaError::NoProcess | QuotaError::CountsOtherwise { .. } => {
+            Code::InvalidArgument
+        }
+        QuotaError::TooManyListed => Code::ResourceExhausted,
+        QuotaError::File { .. } => {
+            tracing::error!(%error, "what quotas need cannot be written");
+            Code::Unavailable
+        }
+        QuotaError::Issuer(IssuerError::Full { .. }) => Code::ResourceExhausted,
+        QuotaError::Issuer(IssuerError::Outdated { .. } | IssuerError::Stale { .. }) => Code::Aborted,
+        QuotaError::Issuer(IssuerError::Changed { .. } | IssuerError::TooEarly { .. }) => {
+            Code::FailedPrecondition
+        }
+        QuotaError::Issuer(IssuerError::Limit(_) | IssuerError::Ask(_)) => Code::InvalidArgument,
+        // Sidecars take it for a control plane that is away, which it is for quotas.
+        QuotaError::Issuer(_) => {
+            tracing::error!(%error, "quotas are not kept");
+            return Status::unavailable("the control plane cannot keep quotas now: its log says why");
+        }
+        QuotaError::Store(_) | QuotaError::Identity(_) => Code::Internal,
+    };
+    match error {
+        QuotaError::Store(error) => of_store(error),
+        QuotaError::Identity(error) => of_identity(error),
+        error => Status::new(code, error.to_string()),
+    }
 }

@@ -15,12 +15,16 @@ use creto_proto::v1::agent_registry_client::AgentRegistryClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::enrollment_client::EnrollmentClient;
+use creto_proto::v1::meter_view_client::MeterViewClient;
+use creto_proto::v1::metering_client::MeteringClient;
 use creto_proto::v1::operator_tokens_client::OperatorTokensClient;
 use creto_proto::v1::policy_store_client::PolicyStoreClient;
 use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use creto_proto::v1::quota_leases_client::QuotaLeasesClient;
+use creto_proto::v1::quota_view_client::QuotaViewClient;
 use creto_proto::v1::secret_store_client::SecretStoreClient;
 use creto_proto::v1::*;
-use fixture::{POLICY, apply, create_agent, key, link, plane, put_secret, sidecar, submit};
+use fixture::{POLICY, apply, asked, create_agent, key, link, plane, put_secret, sidecar, submit};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -128,7 +132,43 @@ calls! {
         ListSecretsRequest { namespace: t.namespace, ..ListSecretsRequest::default() };
     "SecretStore/DeleteSecret" => SecretStoreClient.delete_secret(t)
         DeleteSecretRequest { namespace: t.namespace, name: t.secret };
+    "Metering/IngestFrames" => MeteringClient.ingest_frames(t) tokio_stream::iter([frame(&t.namespace, &t.agent)]);
+    "MeterView/PutMeter" => MeterViewClient.put_meter(t)
+        PutMeterRequest { namespace: t.namespace, meter: Some(meter(&t.policy)) };
+    "MeterView/ListMeters" => MeterViewClient.list_meters(t) ListMetersRequest { namespace: t.namespace };
+    "MeterView/QueryMeter" => MeterViewClient.query_meter(t) QueryMeterRequest {
+        namespace: t.namespace, meter: "calls".into(), to_ms: 3_600_000, ..QueryMeterRequest::default()
+    };
+    "MeterView/VerifyProducers" => MeterViewClient.verify_producers(t)
+        VerifyProducersRequest { namespace: t.namespace, producer: t.agent };
+    "QuotaLeases/ExchangeLeases" => QuotaLeasesClient.exchange_leases(_t) ExchangeLeasesRequest {
+        process: 1, exchanges: vec![asked("web", "calls", 1, 10)],
+    };
+    "QuotaView/ListQuotas" => QuotaViewClient.list_quotas(t)
+        ListQuotasRequest { namespace: t.namespace, agent_name: t.agent };
+    "QuotaView/ListQuotaEvents" => QuotaViewClient.list_quota_events(t)
+        ListQuotaEventsRequest { namespace: t.namespace, after: 0 };
     "SecretStore/FetchSecret" => SecretStoreClient.fetch_secret(t) FetchSecretRequest { name: t.secret };
+}
+
+/// A frame of one event.
+fn frame(namespace: &str, producer: &str) -> IngestFrame {
+    IngestFrame {
+        namespace: namespace.into(),
+        producer: producer.into(),
+        epoch: 7,
+        first_sequence: 1,
+        count: 1,
+        strings: vec!["creto.call".into()],
+        event_type: vec![1],
+        at_us: vec![i64::try_from(fixture::now_s()).unwrap() * 1_000_000],
+        ..IngestFrame::default()
+    }
+}
+
+fn meter(name: &str) -> Meter {
+    let text = |text: &str| text.to_owned();
+    Meter { name: text(name), event_type: text("rendered"), aggregation: text("count"), ..Meter::default() }
 }
 
 fn begun(sequence: u64) -> CallEntry {
@@ -151,17 +191,25 @@ async fn everything(operator: &OperatorClient) -> String {
     let sidecars = ListSidecarsRequest { namespace: namespace(), ..ListSidecarsRequest::default() };
     let events = ListSidecarEventsRequest { namespace: namespace(), ..ListSidecarEventsRequest::default() };
     let secrets = ListSecretsRequest { namespace: namespace(), ..ListSecretsRequest::default() };
+    let quotas = ListQuotasRequest { namespace: namespace(), agent_name: String::new() };
+    let notices = ListQuotaEventsRequest { namespace: namespace(), after: 0 };
+    let meters = ListMetersRequest { namespace: namespace() };
+    let producers = VerifyProducersRequest { namespace: namespace(), producer: String::new() };
     let agents = operator.agents().list_agents(agents).await.unwrap().into_inner();
     let names: Vec<_> =
         agents.agents.into_iter().map(|agent| (agent.name, agent.agent_id, agent.state)).collect();
     format!(
-        "{names:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{names:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         operator.delegations().list_delegations(delegations).await.unwrap().into_inner(),
         operator.policies().list_policies(policies).await.unwrap().into_inner(),
         operator.policies().list_sidecars(sidecars).await.unwrap().into_inner(),
         operator.policies().list_sidecar_events(events).await.unwrap().into_inner(),
         operator.calls().list_calls(calls).await.unwrap().into_inner(),
         operator.secrets().list_secrets(secrets).await.unwrap().into_inner(),
+        operator.quotas().list_quotas(quotas).await.unwrap().into_inner(),
+        operator.quotas().list_quota_events(notices).await.unwrap().into_inner(),
+        operator.meters().list_meters(meters).await.unwrap().into_inner(),
+        operator.meters().verify_producers(producers).await.unwrap().into_inner(),
     )
 }
 
@@ -172,12 +220,16 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     let operator_a = plane.operator("a").await;
     create_agent(&operator_a, "a", "boss", &key(1), true).await;
     create_agent(&operator_a, "a", "one", &key(2), false).await;
-    apply(&operator_a, "a", POLICY).await;
+    let quota = "[[quota]]\nname = \"calls\"\nmeter = \"calls\"\nlimit = 100\nperiod = \"daily\"\n";
+    apply(&operator_a, "a", &format!("{POLICY}{quota}")).await;
     put_secret(&operator_a, "a", "key", b"the value of a's key").await;
     let delegation = submit(&operator_a, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
     let sidecar_a = sidecar(&endpoint, &operator_a, "a", "one").await;
     let report = ReportCallsRequest { spool_epoch: 1, entries: vec![begun(1)] };
     sidecar_a.client.calls().report_calls(report).await.unwrap();
+    let draws = ExchangeLeasesRequest { process: 1, exchanges: vec![asked("web", "calls", 1, 10)] };
+    let drawn = sidecar_a.client.leases().exchange_leases(draws.clone()).await.unwrap().into_inner();
+    assert!(matches!(drawn.answers[0].answer, Some(lease_answer::Answer::Lease(_))), "{drawn:?}");
 
     let made = CreateOperatorTokenRequest { namespace: "b".into(), name: "walker".into(), role: 0 };
     let token_b =
@@ -204,6 +256,28 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     };
     let nowhere = Target { namespace: "never-used".into(), ..absent.clone() };
 
+    let made = CreateOperatorTokenRequest {
+        namespace: "b".into(),
+        name: "producer".into(),
+        role: OperatorRole::Producer.into(),
+    };
+    let producer_b =
+        plane.admin().await.operator_tokens().create_operator_token(made).await.unwrap().into_inner().token;
+    // What is there of metering: a meter and a producer of the target's names.
+    let there_too = PutMeterRequest { namespace: "a".into(), meter: Some(meter("web")) };
+    operator_a.meters().put_meter(there_too).await.unwrap();
+    let ended = CallEntry {
+        sequence: 2,
+        entry: Some(call_entry::Entry::Ended(CallEnded {
+            begun_sequence: 1,
+            at_us: i64::try_from(fixture::now_s()).unwrap() * 1_000_000,
+            outcome: Outcome::Completed.into(),
+            ..CallEnded::default()
+        })),
+    };
+    let report = ReportCallsRequest { spool_epoch: 1, entries: vec![ended] };
+    sidecar_a.client.calls().report_calls(report).await.unwrap();
+
     let walked: BTreeSet<_> = CALLS.iter().map(|(path, _)| *path).collect();
     assert_eq!(
         walked,
@@ -219,6 +293,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
         ("garbage", bearer("garbage")),
         ("the sidecar's id", bearer(&sidecar_a.enrolled.sidecar_id)),
         ("operator of b", bearer(&token_b)),
+        ("producer of b", bearer(&producer_b)),
     ];
     for (path, call) in CALLS {
         let access = ACCESS.iter().find(|(known, _)| known == path).unwrap().1;
@@ -231,8 +306,9 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
             }
             answers.dedup();
             assert_eq!(answers.len(), 1, "{path} by {who} tells what is there: {answers:?}");
-            let operates = matches!(access, Access::Operator | Access::Admin) && *who == "operator of b";
-            let expected = if operates { Code::PermissionDenied } else { Code::Unauthenticated };
+            let known = matches!(access, Access::Operator | Access::Admin | Access::Producer)
+                && who.ends_with("of b");
+            let expected = if known { Code::PermissionDenied } else { Code::Unauthenticated };
             assert_eq!(answers[0].0, expected, "{path} by {who}: {}", answers[0].1);
         }
     }
@@ -254,6 +330,9 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     }
     refusals.dedup();
     assert!(refusals.len() == 1 && refusals[0].0 == Code::NotFound, "{refusals:?}");
+    // A quota of the other namespace is none of its own.
+    let drawn = sidecar_b.client.leases().exchange_leases(draws).await.unwrap().into_inner();
+    assert!(matches!(drawn.answers[0].answer, Some(lease_answer::Answer::Refused(_))), "{drawn:?}");
     let bundle = sidecar_b.sync(0, "").await.applied().await;
     assert!(bundle.policies.is_empty() && bundle.chain.is_none());
     assert_eq!(bundle.agent.unwrap().namespace, "b");

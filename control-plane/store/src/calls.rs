@@ -121,6 +121,8 @@ pub struct Ended {
     pub response_model: String,
     /// The service tier that the provider says it billed.
     pub service_tier: String,
+    /// Machine code of what the sidecar refused or ended it for after it was let through; empty otherwise.
+    pub code: String,
 }
 
 /// A call begins or ends.
@@ -160,6 +162,17 @@ pub struct KeptCall {
     pub begun: Begun,
     /// How it ended; none while it is under way.
     pub ended: Option<Ended>,
+}
+
+/// How far a spool is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Highest sequence committed.
+    pub mark: u64,
+    /// How many of the entries up to it ended a call; of those before version 7 of the schema, none.
+    pub ended: u64,
+    /// How many of those the present store of events never had.
+    pub event_base: u64,
 }
 
 /// Where a page of calls ended.
@@ -211,6 +224,16 @@ pub trait CallStore: Send + Sync + 'static {
         agent_name: &str,
         entries: &[(u64, ReportEntry)],
     ) -> Result<ReportOutcome, StoreError>;
+    /// How far a spool is committed.
+    async fn reported(&self, spool: (&str, &str, u64)) -> Result<Reported, StoreError>;
+    /// Notes how many entries that ended a call the present store of events never had.
+    async fn set_event_base(&self, spool: (&str, &str, u64), event_base: u64) -> Result<(), StoreError>;
+    /// The call that an entry of a spool began.
+    async fn call_begun_by(
+        &self,
+        spool: (&str, &str, u64),
+        sequence: u64,
+    ) -> Result<Option<KeptCall>, StoreError>;
     /// At most `limit` calls, newest first, before `before`.
     async fn calls(
         &self,

@@ -16,7 +16,7 @@ pub use secrets::*;
 use crate::{
     Begun, CallPosition, CallSelection, Ended, KeptAgent, KeptDelegation, KeptEnrollmentToken, KeptLink,
     KeptOperatorToken, KeptPolicy, KeptSidecarEvent, KeptState, Meaning, NewSidecar, ReportEntry,
-    ReportOutcome, SidecarNote, Store, StoreError, TokenUsage,
+    ReportOutcome, Reported, SidecarNote, Store, StoreError, TokenUsage,
 };
 
 const MANY: u64 = 1000;
@@ -299,10 +299,18 @@ pub async fn reported_calls_are_kept_once(store: &impl Store) {
     assert_eq!(gap, ReportOutcome::Gap { mark: 4 });
     let hole = store.report_calls(spool, "one", &[(5, begun(12, "z")), (7, begun(13, "z"))]).await.unwrap();
     assert_eq!(hole, ReportOutcome::Gap { mark: 4 });
+    assert_eq!(store.reported(spool).await.unwrap(), Reported { mark: 4, ended: 2, event_base: 0 });
+    store.set_event_base(spool, 2).await.unwrap();
+    store.report_calls(spool, "one", &[(5, begun(12, "z")), (6, ended(5, 200))]).await.unwrap();
+    assert_eq!(store.reported(spool).await.unwrap(), Reported { mark: 6, ended: 3, event_base: 2 });
+    assert_eq!(store.reported(("b", "s", u64::MAX - 3)).await.unwrap(), Reported::default());
+    assert_eq!(store.call_begun_by(spool, 2).await.unwrap().unwrap().begun.host, "y");
+    assert!(store.call_begun_by(spool, 3).await.unwrap().is_none());
+    assert!(store.call_begun_by(("b", "s", u64::MAX - 3), 2).await.unwrap().is_none());
     let calls = store.calls("a", &CallSelection::default(), None, 10).await.unwrap();
     let seen: Vec<_> =
         calls.iter().map(|kept| (kept.begun.host.as_str(), kept.ended.as_ref().unwrap().status)).collect();
-    assert_eq!(seen, [("y", 201), ("x", 200)]);
+    assert_eq!(seen, [("z", 200), ("y", 201), ("x", 200)]);
     assert_eq!(calls[0].key.spool_epoch, u64::MAX - 3);
     assert!(store.calls("b", &CallSelection::default(), None, 10).await.unwrap().is_empty());
 }
@@ -335,6 +343,7 @@ pub async fn what_calls_meant_and_used_is_kept(store: &impl Store) {
         usage: Some(usage),
         response_model: "m-1".into(),
         service_tier: "priority".into(),
+        code: "over_quota".into(),
         outcome: 2,
         ..Ended::default()
     };
@@ -393,6 +402,7 @@ pub async fn operator_tokens_are_found_by_digest(store: &impl Store) {
         name: "ops".into(),
         digest: [1; 32],
         admin: false,
+        producer: true,
         created_at_ms: 1,
     };
     store.add_operator_token(&token, MANY).await.unwrap();

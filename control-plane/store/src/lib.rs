@@ -22,7 +22,7 @@ mod tokens;
 
 pub use calls::{
     Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry,
-    ReportOutcome, TokenUsage,
+    ReportOutcome, Reported, TokenUsage,
 };
 pub use delegations::{DelegationStore, EndedDelegation, KeptDelegation, KeptLink};
 pub use enrollment::{EnrollmentStore, KeptEnrollmentToken, NewSidecar};

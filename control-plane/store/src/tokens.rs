@@ -15,6 +15,8 @@ pub struct KeptOperatorToken {
     pub digest: [u8; 32],
     /// Every namespace, not only its own.
     pub admin: bool,
+    /// Sends metering events into its namespace, and may do nothing else.
+    pub producer: bool,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
 }

@@ -3,6 +3,7 @@
 //! * [`enroll`] trades a single-use token for a sidecar's certificate.
 //! * [`SidecarClient`] speaks as a sidecar, by its client certificate.
 //! * [`OperatorClient`] speaks as an operator, by its bearer token.
+//! * [`metering::MeteringClient`] records events of what was used, by a producer's token.
 //!
 //! All pin the control plane's own certificate authority; no other is trusted.
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@
 mod endpoint;
 mod enrollment;
 mod key;
+pub mod metering;
 mod operator;
 mod secret;
 mod sidecar;

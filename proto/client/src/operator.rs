@@ -4,8 +4,10 @@ use creto_proto::v1::agent_registry_client::AgentRegistryClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::enrollment_client::EnrollmentClient;
+use creto_proto::v1::meter_view_client::MeterViewClient;
 use creto_proto::v1::operator_tokens_client::OperatorTokensClient;
 use creto_proto::v1::policy_store_client::PolicyStoreClient;
+use creto_proto::v1::quota_view_client::QuotaViewClient;
 use creto_proto::v1::secret_store_client::SecretStoreClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -14,6 +16,9 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::{ConnectError, MAX_MESSAGE_BYTES, PlaneEndpoint};
+
+/// Largest answer of a meter: as many values as one may have.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// A channel that sends the operator's token with every call.
 pub type OperatorChannel = InterceptedService<Channel, BearerToken>;
@@ -88,6 +93,18 @@ impl OperatorClient {
     #[must_use]
     pub fn secrets(&self) -> SecretStoreClient<OperatorChannel> {
         SecretStoreClient::new(self.channel.clone())
+    }
+
+    /// Meters, what they come to, and the accounts of producers.
+    #[must_use]
+    pub fn meters(&self) -> MeterViewClient<OperatorChannel> {
+        MeterViewClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// What quotas have used, and what happened to them.
+    #[must_use]
+    pub fn quotas(&self) -> QuotaViewClient<OperatorChannel> {
+        QuotaViewClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Records of calls.

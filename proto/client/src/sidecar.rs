@@ -4,6 +4,7 @@ use creto_proto::v1::FetchSecretRequest;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::policy_sync_client::PolicySyncClient;
+use creto_proto::v1::quota_leases_client::QuotaLeasesClient;
 use creto_proto::v1::secret_store_client::SecretStoreClient;
 use tonic::Status;
 use tonic::transport::{Channel, Identity};
@@ -58,6 +59,12 @@ impl SidecarClient {
     #[must_use]
     pub fn calls(&self) -> CallLogClient<Channel> {
         CallLogClient::new(self.channel.clone()).max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// Leases of quotas.
+    #[must_use]
+    pub fn leases(&self) -> QuotaLeasesClient<Channel> {
+        QuotaLeasesClient::new(self.channel.clone())
     }
 
     /// Minting of narrower chains.

@@ -127,7 +127,10 @@ async fn follow(output: Output, operator: &Operator, filter: v1::CallFilter) -> 
 
 fn cells(call: &v1::CallRecord) -> Vec<String> {
     let begun = call.begun.clone().unwrap_or_default();
+    // A quota, or what was taken away later, says more than the rule that let the call begin.
+    let ended = call.ended.as_ref().map(|ended| ended.code.as_str()).filter(|code| !code.is_empty());
     let by = match (begun.rule.is_empty(), begun.code.is_empty()) {
+        _ if ended.is_some() => ended.unwrap_or_default().to_owned(),
         (false, _) => format!("{}/{}", begun.policy, begun.rule),
         (true, false) => begun.code.clone(),
         (true, true) => String::new(),

@@ -131,7 +131,8 @@ impl Account {
             (head.revision, head.amount) = (limit.revision, limit.amount);
             self.changed.head = true;
         }
-        if !self.windows.contains_key(&window.start_ms) {
+        let begins = !self.windows.contains_key(&window.start_ms);
+        if begins {
             gone |= head.window_ms == window.start_ms;
             head.window_ms = window.start_ms;
             head.epoch = window.start_ms.max(head.epoch + 1);
@@ -140,7 +141,8 @@ impl Account {
             self.windows.insert(window.start_ms, WindowRow { end_ms: window.end_ms, ..WindowRow::default() });
             self.changed.windows.insert(window.start_ms);
         }
-        if lost_ms > self.head.learned_ms && lost_ms >= window.start_ms {
+        // A clock that is behind another's begins windows that the other may have used before the loss.
+        if lost_ms >= window.start_ms && lost_ms > 0 && (begins || lost_ms > self.head.learned_ms) {
             self.learn(turn, lost_ms);
         } else if gone {
             self.learn(turn, now_ms);

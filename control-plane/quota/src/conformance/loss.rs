@@ -31,6 +31,40 @@ pub async fn an_unknown_namespace_grants_nothing_in_the_windows_under_way(issuer
     assert_eq!(events.iter().filter(|event| event.level == Level::DataLost).count(), 1);
 }
 
+/// One control plane's clock is ahead of another's: what it used of a later window was lost too.
+pub async fn a_loss_closes_every_window_that_may_have_been_used_before_it(issuer: &dyn Issuer) {
+    const HOUR_MS: u64 = 3_600_000;
+    let ahead = QuotaLimit { name: "ahead".into(), ..limit("ahead", 100) };
+    let limit = limit("ahead", 100);
+    let answer = async |limit: &QuotaLimit, now_ms| {
+        issuer.grant(limit, &holder("s"), &ask(1, 1), None, now_ms).await.unwrap().answer
+    };
+    for (limit, now_ms) in [(&ahead, NOW_MS + 2 * HOUR_MS), (&limit, NOW_MS), (&limit, NOW_MS + HOUR_MS)] {
+        let refused = answer(limit, now_ms).await;
+        assert!(matches!(refused, Answer::Exhausted { .. }), "{} at {now_ms}: {refused:?}", limit.name);
+    }
+    assert!(matches!(answer(&limit, NOW_MS + 3 * HOUR_MS).await, Answer::Lease(_)));
+}
+
+/// Numbers of events start over with the data; whoever remembers a number must hear of it.
+pub async fn who_read_events_before_a_loss_reads_of_it(issuer: &dyn Issuer) {
+    let limit = limit("cursor", 100);
+    let refused = issuer.grant(&limit, &holder("s"), &ask(1, 1), None, NOW_MS).await.unwrap();
+    assert!(matches!(refused.answer, Answer::Exhausted { .. }));
+    // More events than that cannot have been before.
+    let events = issuer.events("cursor", NOW_MS - 1).await.unwrap();
+    assert_eq!(events.iter().filter(|event| event.level == Level::DataLost).count(), 1, "{events:?}");
+    let all = issuer.events("cursor", 0).await.unwrap();
+    assert!(all.len() >= events.len() && all.is_sorted_by_key(|event| event.sequence));
+    // A second loss comes after it.
+    let known = Lease { id: 7, epoch: NOW_MS * 2, amount: 1, not_after_s: 0 };
+    let next = NOW_MS + 3_600_000;
+    issuer.report(&limit, &holder("s"), &told(1, &[line(&known, 1, 0, true)]), next).await.unwrap();
+    let last = all.last().unwrap().sequence;
+    let events = issuer.events("cursor", last).await.unwrap();
+    assert_eq!(events.first().map(|event| event.level), Some(Level::DataLost), "{events:?}");
+}
+
 /// Each unit a holder gives back was leased before, so it may be leased again.
 pub async fn what_holders_give_back_after_a_loss_can_be_granted(issuer: &dyn Issuer) {
     let limit = limit("learn", 100);

@@ -59,6 +59,9 @@ macro_rules! every_scenario {
             namespaces_do_not_see_each_other
             an_unknown_namespace_grants_nothing_in_the_windows_under_way
             what_holders_give_back_after_a_loss_can_be_granted
+            a_loss_closes_every_window_that_may_have_been_used_before_it
+            who_read_events_before_a_loss_reads_of_it
+            limits_nobody_uses_make_room_for_others
             a_report_that_may_have_been_counted_frees_nothing
             evidence_of_a_loss_closes_the_window
             settling_a_loss_opens_the_window

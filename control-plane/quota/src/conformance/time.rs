@@ -1,7 +1,11 @@
 //! What time changes.
 
+use creto_quota::Lease;
+
 use super::{NOW_MS, ask, holder, lease, lease_of, limit, line, told, usage};
-use crate::{Answer, Issuer, IssuerError, Usage, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
+use crate::{
+    Answer, Issuer, IssuerError, Level, MAX_LIMITS, QuotaLimit, Usage, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS,
+};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -112,4 +116,35 @@ pub async fn old_windows_and_holders_are_forgotten(issuer: &dyn Issuer) {
     // And the window that is gone is not begun again.
     let behind = issuer.grant(&limit, &holder("s"), &ask(2, 1), None, NOW_MS).await.unwrap_err();
     assert!(matches!(behind, IssuerError::ClockBehind { .. }));
+}
+
+/// Limits are made by policies and agents that come and go; those of long ago are not kept for ever.
+pub async fn limits_nobody_uses_make_room_for_others(issuer: &dyn Issuer) {
+    issuer.open_namespace("crowd").await.unwrap();
+    let named = |name: &str| QuotaLimit { name: name.into(), ..limit("crowd", 100) };
+    let use_it = async |name: &str, request, now_ms| {
+        issuer
+            .grant(&named(name), &holder("s"), &ask(request, 10), None, now_ms)
+            .await
+            .map(|granted| granted.answer)
+    };
+    for at in 0..MAX_LIMITS {
+        use_it(&format!("limit-{at}"), 1, NOW_MS).await.unwrap();
+    }
+    let full = |answer: &Result<Answer, IssuerError>| matches!(answer, Err(IssuerError::Full { .. }));
+    assert!(full(&use_it("more", 1, NOW_MS).await));
+    // Their window is over, and may still be asked about.
+    assert!(full(&use_it("more", 1, NOW_MS + 25 * HOUR_MS).await));
+    let later = NOW_MS + 30 * HOUR_MS;
+    use_it("limit-0", 2, later).await.unwrap();
+    assert!(matches!(use_it("more", 1, later).await, Ok(Answer::Lease(_))));
+    // The one in use kept its account.
+    assert_eq!(issuer.usage(&named("limit-0"), later).await.unwrap().usage.leased, 10);
+    assert!(use_it("limit-0", 2, later).await.is_ok_and(|answer| matches!(answer, Answer::Lease(_))));
+    // One that was forgotten begins anew, and a late report on what it granted is counted, not taken for a loss.
+    let old = Lease { id: 1, epoch: NOW_MS / HOUR_MS * HOUR_MS, amount: 10, not_after_s: NOW_MS / 1_000 };
+    let late = told(1, &[line(&old, 10, 0, true)]);
+    issuer.report(&named("limit-1"), &holder("s"), &late, later).await.unwrap();
+    assert_eq!(issuer.usage(&named("limit-1"), later).await.unwrap().usage.available, 100);
+    assert!(issuer.events("crowd", 0).await.unwrap().iter().all(|event| event.level != Level::DataLost));
 }

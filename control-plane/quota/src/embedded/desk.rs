@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::away;
 use super::load::{self, Namespace};
-use super::save::Batch;
+use super::save::{self, Batch};
 use crate::account::{Account, Turn};
 use crate::bounds::{MAX_EVENTS_READ, MAX_LIMITS};
 use crate::{
@@ -26,6 +26,8 @@ pub(super) const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 /// Accounts kept in memory; beyond that all are dropped, and read again as they are used.
 const MAX_ACCOUNTS: usize = 4_096;
+/// Namespaces kept in memory; beyond that the same.
+const MAX_NAMESPACES: usize = 10_000;
 
 /// A request about one limit.
 pub(super) enum Work {
@@ -69,11 +71,13 @@ pub(super) struct Desk {
     file: SqliteConnection,
     namespaces: HashMap<String, Namespace>,
     accounts: HashMap<Key, Account>,
+    /// The latest moment of any request.
+    latest_ms: u64,
 }
 
 impl Desk {
     pub(super) fn new(file: SqliteConnection) -> Self {
-        Self { file, namespaces: HashMap::new(), accounts: HashMap::new() }
+        Self { file, namespaces: HashMap::new(), accounts: HashMap::new(), latest_ms: 0 }
     }
 
     /// Answers until nobody can ask any more.
@@ -82,7 +86,7 @@ impl Desk {
         let mut closing = None;
         while closing.is_none() && requests.recv_many(&mut queued, BATCH).await > 0 {
             closing = self.answer(queued.drain(..)).await;
-            if self.accounts.len() > MAX_ACCOUNTS {
+            if self.accounts.len() > MAX_ACCOUNTS || self.namespaces.len() > MAX_NAMESPACES {
                 self.forget();
             }
         }
@@ -112,7 +116,8 @@ impl Desk {
                 },
                 Request::Limit { limit, window, now_ms, work, answer } => {
                     let key = (limit.namespace.to_string(), limit.name.to_string());
-                    let result = match self.load(&key, now_ms, &mut batch).await {
+                    self.latest_ms = now_ms.max(self.latest_ms);
+                    let result = match self.load(&key, now_ms, &touched, &mut batch).await {
                         Err(error) => Err(error),
                         Ok(lost_ms) => {
                             let turn = Turn { limit: &limit, window, now_ms, lost_ms };
@@ -167,9 +172,15 @@ impl Desk {
     }
 
     /// Has the account of a limit in memory, and says when its namespace's data was lost.
-    async fn load(&mut self, key: &Key, now_ms: u64, batch: &mut Batch) -> Result<u64, IssuerError> {
+    async fn load(
+        &mut self,
+        key: &Key,
+        now_ms: u64,
+        touched: &BTreeSet<Key>,
+        batch: &mut Batch,
+    ) -> Result<u64, IssuerError> {
         if !self.load_namespace(&key.0).await.map_err(|error| away(&error))? {
-            let lost = Namespace { lost_ms: now_ms, ..Namespace::default() };
+            let lost = Namespace { lost_ms: self.latest_ms, ..Namespace::default() };
             batch.put_namespace(&key.0, &lost);
             self.namespaces.insert(key.0.clone(), lost);
         }
@@ -180,11 +191,32 @@ impl Desk {
         let (Some(namespace), Some(account)) = (self.namespaces.get(&key.0), self.accounts.get(key)) else {
             return Err(IssuerError::Damaged("the namespace vanished".into()));
         };
-        if account.is_new() && namespace.limits >= MAX_LIMITS {
+        let (lost_ms, full) = (namespace.lost_ms, account.is_new() && namespace.limits >= MAX_LIMITS);
+        if full && !self.make_room(&key.0, now_ms, touched).await.map_err(|error| away(&error))? {
             self.accounts.remove(key);
             return Err(IssuerError::limits_full());
         }
-        Ok(namespace.lost_ms)
+        Ok(lost_ms)
+    }
+
+    /// Forgets limits of a namespace that nobody used for long; says whether there were any.
+    async fn make_room(
+        &mut self,
+        namespace: &str,
+        now_ms: u64,
+        touched: &BTreeSet<Key>,
+    ) -> Result<bool, sqlx::Error> {
+        let mut gone = load::idle_limits(&mut self.file, namespace, now_ms).await?;
+        // What this very batch uses is not in the file yet.
+        gone.retain(|name| !touched.contains(&(namespace.to_owned(), name.clone())));
+        save::forget_limits(&mut self.file, namespace, &gone).await?;
+        for name in &gone {
+            self.accounts.remove(&(namespace.to_owned(), name.clone()));
+        }
+        if let Some(known) = self.namespaces.get_mut(namespace) {
+            known.limits = known.limits.saturating_sub(gone.len() as u64);
+        }
+        Ok(!gone.is_empty())
     }
 
     fn work(&mut self, key: &Key, turn: &Turn<'_>, work: Work) -> Result<Done, IssuerError> {

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::account::{Account, Head, HolderRow, LeaseRow, WindowRow};
+use crate::bounds::{FORGET_BATCH, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
 use crate::{Level, QuotaEvent, Window};
 
 const NAMESPACE: &str = "SELECT * FROM quota_namespaces WHERE namespace = ?1";
@@ -15,6 +16,16 @@ const LEASES: &str = "SELECT * FROM quota_leases WHERE namespace = ?1 AND name =
 const HOURS: &str = "SELECT * FROM quota_hours WHERE namespace = ?1 AND name = ?2";
 const EVENTS: &str =
     "SELECT * FROM quota_events WHERE namespace = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
+
+/// Limits whose windows are all so long over that they are not kept, and whose holders and leases are of before that.
+const IDLE: &str = "SELECT name FROM quota_limits AS l WHERE namespace = ?1 \
+     AND EXISTS (SELECT 1 FROM quota_windows AS w WHERE w.namespace = l.namespace AND w.name = l.name) \
+     AND NOT EXISTS (SELECT 1 FROM quota_windows AS w WHERE w.namespace = l.namespace AND w.name = l.name \
+       AND w.end_ms + w.end_ms - w.start_ms > ?2) \
+     AND NOT EXISTS (SELECT 1 FROM quota_holders AS h WHERE h.namespace = l.namespace AND h.name = l.name \
+       AND h.seen_ms >= ?3) \
+     AND NOT EXISTS (SELECT 1 FROM quota_leases AS g WHERE g.namespace = l.namespace AND g.name = l.name \
+       AND g.end_ms >= ?3) LIMIT ?4";
 
 /// What is kept of a namespace.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,6 +140,23 @@ fn lease(row: &SqliteRow) -> Result<LeaseRow, sqlx::Error> {
         end_ms: number(row, "end_ms")?,
         stranded: number(row, "stranded")? != 0,
     })
+}
+
+/// Limits of a namespace that nobody used for long, at most [`FORGET_BATCH`].
+pub(super) async fn idle_limits(
+    file: &mut SqliteConnection,
+    namespace: &str,
+    now_ms: u64,
+) -> Result<Vec<String>, sqlx::Error> {
+    let before = |ms: u64| i64::try_from(now_ms.saturating_sub(ms)).unwrap_or(i64::MAX);
+    let most = i64::try_from(FORGET_BATCH).unwrap_or(i64::MAX);
+    sqlx::query_scalar(IDLE)
+        .bind(namespace)
+        .bind(before(WINDOW_KEPT_MS))
+        .bind(before(WRITE_OFF_AFTER_MS))
+        .bind(most)
+        .fetch_all(file)
+        .await
 }
 
 /// Events after a number, oldest first.

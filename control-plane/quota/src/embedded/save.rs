@@ -1,13 +1,15 @@
 //! Changed rows into the file: one statement a table, however many rows.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::Namespace;
-use crate::QuotaEvent;
 use crate::account::Account;
 use crate::bounds::MAX_EVENTS;
+use crate::{Level, QuotaEvent};
 
 const PUT_NAMESPACES: &str =
     "REPLACE INTO quota_namespaces SELECT value->>0, value->>1, value->>2 FROM json_each(?1)";
@@ -32,6 +34,17 @@ const DROP_LEASES: &str = "DELETE FROM quota_leases WHERE (namespace, name, epoc
      (SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1))";
 const DROP_HOURS: &str = "DELETE FROM quota_hours WHERE (namespace, name, hour) IN \
      (SELECT value->>0, value->>1, value->>2 FROM json_each(?1))";
+/// All but the newest.
+const TRIM_EVENTS: &str = "DELETE FROM quota_events WHERE namespace = ?1 AND sequence <= \
+     (SELECT sequence FROM quota_events WHERE namespace = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)";
+/// Everything of limits that are forgotten but for what people are told.
+const FORGET_LIMITS: [&str; 5] = [
+    "DELETE FROM quota_limits WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM quota_windows WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM quota_holders WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM quota_leases WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM quota_hours WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
+];
 const DROP_EVENTS: &str = "DELETE FROM quota_events WHERE namespace = ?1 AND sequence <= ?2";
 
 /// Rows to be written together.
@@ -50,6 +63,8 @@ pub(super) struct Batch {
     events: Vec<Value>,
     /// Namespaces, and up to which number their events go.
     gone_events: Vec<(String, u64)>,
+    /// Namespaces that have new events, and may have too many.
+    full_events: BTreeSet<String>,
 }
 
 impl Batch {
@@ -67,12 +82,14 @@ impl Batch {
         let (namespace, name) = key;
         let changed = std::mem::take(&mut account.changed);
         for event in &changed.events {
-            space.events += 1;
+            // Whoever read on before a loss looks for numbers above those that may be forgotten.
+            let least = if event.level == Level::DataLost { event.at_ms } else { 0 };
+            space.events = least.max(space.events + 1);
             self.events.push(event_row(namespace, space.events, event));
         }
         if !changed.events.is_empty() {
             self.put_namespace(namespace, space);
-            self.drop_events(namespace, space.events.saturating_sub(MAX_EVENTS));
+            self.full_events.insert(namespace.clone());
         }
         if changed.head {
             let head = &account.head;
@@ -190,8 +207,29 @@ impl Batch {
             let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
             sqlx::query(DROP_EVENTS).bind(namespace).bind(up_to).execute(&mut *transaction).await?;
         }
+        for namespace in self.full_events {
+            let most = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
+            sqlx::query(TRIM_EVENTS).bind(namespace).bind(most).execute(&mut *transaction).await?;
+        }
         transaction.commit().await
     }
+}
+
+/// Drops everything of these limits.
+pub(super) async fn forget_limits(
+    file: &mut SqliteConnection,
+    namespace: &str,
+    names: &[String],
+) -> Result<(), sqlx::Error> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = json!(names).to_string();
+    let mut transaction = file.begin_with("BEGIN IMMEDIATE").await?;
+    for sql in FORGET_LIMITS {
+        sqlx::query(sql).bind(namespace).bind(&names).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
 }
 
 fn event_row(namespace: &str, sequence: u64, event: &QuotaEvent) -> Value {

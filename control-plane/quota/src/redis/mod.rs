@@ -63,8 +63,17 @@ pub struct RedisIssuer {
     durable: bool,
     /// Names this run in the markers of namespaces.
     caller: String,
-    /// The highest marker this run was answered with, by namespace.
-    marks: Mutex<HashMap<String, u64>>,
+    /// By namespace.
+    marks: Mutex<HashMap<String, Mark>>,
+}
+
+/// What this run knows of a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    /// The highest marker it was answered with.
+    version: u64,
+    /// The latest moment it named in a request.
+    latest_ms: u64,
 }
 
 impl fmt::Debug for RedisIssuer {
@@ -88,6 +97,7 @@ fn script() -> String {
         ("WRITE_OFF_AFTER_MS", bounds::WRITE_OFF_AFTER_MS),
         ("WINDOW_KEPT_MS", bounds::WINDOW_KEPT_MS),
         ("EXPIRE_BATCH", bounds::EXPIRE_BATCH as u64),
+        ("FORGET_BATCH", bounds::FORGET_BATCH as u64),
         ("MAX_EVENTS", bounds::MAX_EVENTS),
         ("MAX_EVENTS_READ", u64::from(bounds::MAX_EVENTS_READ)),
         ("MAX_SPIKE_HOURS", u64::from(bounds::MAX_SPIKE_HOURS)),
@@ -141,9 +151,11 @@ impl RedisIssuer {
         let durable = u8::from(self.durable).to_string();
         let make = |run_id: &str| {
             // With each try, since other requests were answered meanwhile.
-            let mark = self.marks.lock().get(namespace).copied().unwrap_or(0);
+            let mark = self.marks.lock().get(namespace).copied().unwrap_or_default();
             let (op, run_id, caller) = (op.to_owned(), run_id.to_owned(), self.caller.clone());
-            let mut all = vec![op, now_ms.to_string(), mark.to_string(), run_id, durable.clone(), caller];
+            let mut all =
+                vec![op, now_ms.to_string(), mark.version.to_string(), run_id, durable.clone(), caller];
+            all.push(mark.latest_ms.to_string());
             all.extend_from_slice(arguments);
             all
         };
@@ -154,8 +166,10 @@ impl RedisIssuer {
         if marks.len() >= MAX_MARKS && !marks.contains_key(namespace) {
             marks.clear();
         }
-        let mark = marks.entry(namespace.to_owned()).or_insert(0);
-        *mark = seen.max(*mark);
+        let mark = marks.entry(namespace.to_owned()).or_default();
+        // Whoever looks may look at any time.
+        let now_ms = if op == "usage" { 0 } else { now_ms };
+        *mark = Mark { version: seen.max(mark.version), latest_ms: now_ms.max(mark.latest_ms) };
         Ok(if verdict == "ok" { Ok(fields) } else { Err((verdict, fields)) })
     }
 

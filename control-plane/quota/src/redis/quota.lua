@@ -5,6 +5,8 @@
 local RUN, LIMITS, EVENTS, HEAD, WINDOWS, STARTS, HOLDERS, SEEN, LEASES, DUE, HOURS = unpack(KEYS)
 local op, now, known_version, run_id, durable = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local caller = 'seen:' .. ARGV[6]
+-- The latest moment of any request that this caller made in the namespace.
+local latest = tonumber(ARGV[7])
 
 local function text(number) return string.format('%.0f', number) end
 local function add(total, units) return math.min(total + units, MAX_UNITS) end
@@ -40,7 +42,7 @@ end
 -- Those who only look do not know what time it is: the loss is noted by the next who grants or reports.
 local looks = op == 'open' or op == 'events' or op == 'forget' or op == 'usage'
 if lost then
-  lost_ms = looks and MAX_UNITS or math.max(now, lost_ms + 1)
+  lost_ms = looks and MAX_UNITS or math.max(now, latest, lost_ms + 1)
   version = math.max(version, known_version)
 end
 if not (lost and looks) then
@@ -64,22 +66,22 @@ local function refused(code, ...) return {code, text(version), ...} end
 
 if op == 'open' then return ok() end
 if op == 'events' then
-  return ok(unpack(redis.call('ZRANGEBYSCORE', EVENTS, '(' .. ARGV[7], '+inf', 'LIMIT', 0, MAX_EVENTS_READ)))
+  return ok(unpack(redis.call('ZRANGEBYSCORE', EVENTS, '(' .. ARGV[8], '+inf', 'LIMIT', 0, MAX_EVENTS_READ)))
 end
 if op == 'forget' then
-  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[7])
+  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[8])
   return ok()
 end
 
 -- The limit.
 local limit = {
-  name = ARGV[7], unit = ARGV[8], cycle = ARGV[9], revision = tonumber(ARGV[10]), amount = tonumber(ARGV[11]),
-  warn = tonumber(ARGV[12]), life_ms = tonumber(ARGV[13]), minimum = tonumber(ARGV[14]),
-  spike_percent = tonumber(ARGV[15]), spike_hours = tonumber(ARGV[16]), spike_minimum = tonumber(ARGV[17]),
-  spike_floor = tonumber(ARGV[18]),
+  name = ARGV[8], unit = ARGV[9], cycle = ARGV[10], revision = tonumber(ARGV[11]), amount = tonumber(ARGV[12]),
+  warn = tonumber(ARGV[13]), life_ms = tonumber(ARGV[14]), minimum = tonumber(ARGV[15]),
+  spike_percent = tonumber(ARGV[16]), spike_hours = tonumber(ARGV[17]), spike_minimum = tonumber(ARGV[18]),
+  spike_floor = tonumber(ARGV[19]),
 }
-local start_ms, end_ms = tonumber(ARGV[19]), tonumber(ARGV[20])
-local next_argument = 21
+local start_ms, end_ms = tonumber(ARGV[20]), tonumber(ARGV[21])
+local next_argument = 22
 local function argument()
   next_argument = next_argument + 1
   return ARGV[next_argument - 1]
@@ -135,11 +137,12 @@ local function available(w)
 end
 
 local function publish(level, from_ms, to_ms, units, measure, hours)
-  events = events + 1
+  -- Whoever read on before a loss looks for numbers above those that may be forgotten.
+  events = math.max(events + 1, level == 'data-lost' and now or 0)
   redis.call('HSET', RUN, 'events', text(events))
   local line = {text(events), limit.name, level, text(from_ms), text(to_ms), text(now), text(units), text(measure), text(hours)}
   redis.call('ZADD', EVENTS, text(events), table.concat(line, ' '))
-  redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', text(events - MAX_EVENTS))
+  redis.call('ZREMRANGEBYRANK', EVENTS, 0, -MAX_EVENTS - 1)
 end
 local function tell(start, level)
   local w = window(start)
@@ -184,12 +187,36 @@ if op == 'usage' then
   return usage_of(w, head.amount)
 end
 
+-- Forgets limits nobody used for long: whose windows are all so long over that they are not kept, and whose holders and
+-- leases are of before that. What people are told stays.
+local function make_room()
+  local base = string.sub(RUN, 1, -4) .. 'limit:'
+  for _, name in ipairs(redis.call('SRANDMEMBER', LIMITS, FORGET_BATCH)) do
+    local keys = {}
+    for at, part in ipairs({'head', 'windows', 'starts', 'holders', 'seen', 'leases', 'due', 'hours'}) do
+      keys[at] = base .. name .. ':' .. part
+    end
+    local function highest(key) return redis.call('ZRANGE', key, 0, 0, 'REV', 'WITHSCORES') end
+    local start, heard, due = highest(keys[3]), highest(keys[5]), highest(keys[7])
+    local kept_row = start[1] and redis.call('HGET', keys[2], start[1])
+    local w = kept_row and cmsgpack.unpack(kept_row)
+    if w and w.end_ms + WINDOW_KEPT_MS + (w.end_ms - tonumber(start[1])) <= now
+      and tonumber(heard[2] or '0') + WRITE_OFF_AFTER_MS < now and tonumber(due[2] or '0') + WRITE_OFF_AFTER_MS < now then
+      redis.call('DEL', unpack(keys))
+      redis.call('SREM', LIMITS, name)
+    end
+  end
+end
+
 -- Turn to the window of now, and to the terms of the limit.
 -- Redis can lose single keys: what was there before and is not any more is a loss, and no beginning.
 local is_listed = redis.call('SISMEMBER', LIMITS, limit.name) == 1
 local gone = is_listed ~= (head.revision > 0)
 if head.revision == 0 then
-  if not is_listed and redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
+  if not is_listed and redis.call('SCARD', LIMITS) >= MAX_LIMITS then
+    make_room()
+    if redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
+  end
   if redis.call('EXISTS', WINDOWS, HOLDERS, LEASES) > 0 then
     gone = true
     -- No number is given twice, and no window begun again.
@@ -208,7 +235,8 @@ end
 if start_ms < head.window_ms then return refused('clock', text(head.window_ms)) end
 if limit.revision > head.revision then head.revision, head.amount = limit.revision, limit.amount end
 if not is_listed then redis.call('SADD', LIMITS, limit.name) end
-if not window(start_ms) then
+local begins = not window(start_ms)
+if begins then
   gone = gone or head.window_ms == start_ms
   head.window_ms = start_ms
   head.epoch = math.max(start_ms, head.epoch + 1)
@@ -216,7 +244,8 @@ if not window(start_ms) then
   begin_window(start_ms, end_ms)
 end
 local current = window(start_ms)
-if lost_ms > head.learned_ms and lost_ms >= start_ms then
+-- A clock that is behind another's begins windows that the other may have used before the loss.
+if lost_ms >= start_ms and lost_ms > 0 and (begins or lost_ms > head.learned_ms) then
   learn(lost_ms)
 elseif gone then
   learn(now)

@@ -14,7 +14,8 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::confine::confined;
 use crate::credential_names::CredentialNames;
 use crate::finish::finished;
-use crate::status::{of_identity, of_policy};
+use crate::quotas::QuotaDesk;
+use crate::status::{of_identity, of_policy, of_quota};
 
 /// Serves policy documents; what changes one is pushed.
 pub(crate) struct Policies {
@@ -22,6 +23,7 @@ pub(crate) struct Policies {
     pub(crate) changes: Changes,
     pub(crate) sync: PolicySync,
     pub(crate) names: Arc<CredentialNames>,
+    pub(crate) quotas: QuotaDesk,
 }
 
 impl Policies {
@@ -35,9 +37,12 @@ impl PolicyStore for Policies {
     async fn apply_policy(&self, request: Request<ApplyPolicyRequest>) -> Result<Response<Policy>, Status> {
         let (_, message) = confined(request)?;
         let (documents, names, changes) = self.parts();
+        let quotas = self.quotas.clone();
         finished(async move {
+            quotas.check_change(&message.namespace, &message.document).await.map_err(of_quota)?;
             let policy = documents.apply(message).await.map_err(of_policy)?;
             names.note(&policy.namespace);
+            quotas.note(&policy.namespace);
             changes.note_documents(&policy.namespace);
             let (namespace, name, revision) = (&policy.namespace, &policy.name, policy.revision);
             tracing::info!(namespace, policy = name, revision, "policy applied");
@@ -65,9 +70,11 @@ impl PolicyStore for Policies {
     ) -> Result<Response<DeletePolicyResponse>, Status> {
         let (_, message) = confined(request)?;
         let (documents, names, changes) = self.parts();
+        let quotas = self.quotas.clone();
         finished(async move {
             documents.delete(&message.namespace, &message.name).await.map_err(of_policy)?;
             names.note(&message.namespace);
+            quotas.note(&message.namespace);
             changes.note_documents(&message.namespace);
             Ok(Response::new(DeletePolicyResponse {}))
         })

@@ -8,13 +8,15 @@ use super::statement::statements;
 use super::{SqliteStore, integer, unsigned};
 use crate::{
     Begun, CallKey, CallPosition, CallSelection, CallStore, Ended, KeptCall, Meaning, ReportEntry,
-    ReportOutcome, StoreError, TokenUsage,
+    ReportOutcome, Reported, StoreError, TokenUsage,
 };
 
 statements! {
-    MARK = "SELECT mark FROM report_marks WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3";
-    SET_MARK = "INSERT INTO report_marks (namespace, sidecar_id, spool_epoch, mark) VALUES (?1, ?2, ?3, ?4) \
-                ON CONFLICT (namespace, sidecar_id, spool_epoch) DO UPDATE SET mark = ?4";
+    MARK = "SELECT mark, ended, event_base FROM report_marks WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3";
+    SET_MARK = "INSERT INTO report_marks (namespace, sidecar_id, spool_epoch, mark, ended) VALUES (?1, ?2, ?3, ?4, ?5) \
+                ON CONFLICT (namespace, sidecar_id, spool_epoch) DO UPDATE SET mark = ?4, ended = ?5";
+    SET_EVENT_BASE = "UPDATE report_marks SET event_base = ?4 \
+                      WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3";
     BEGIN = "INSERT INTO calls (namespace, sidecar_id, spool_epoch, sequence, agent_name, at_us, capture, kind, scheme, \
              method, host, port, path, verdict, code, policy, rule, policy_epoch, delegation_id, outcome, status, \
              request_bytes, response_bytes, duration_us, upstream, protocol, service, operation, subjects, \
@@ -23,7 +25,7 @@ statements! {
     END = "UPDATE calls SET ended_at_us = ?5, outcome = ?6, status = ?7, request_bytes = ?8, response_bytes = ?9, \
            duration_us = ?10, upstream = ?11, usage_estimated = ?12, input = ?13, cached_input = ?14, cache_write = ?15, \
            cache_write_1h = ?16, output = ?17, reasoning = ?18, audio_input = ?19, audio_output = ?20, \
-           image_input = ?21, images = ?22, server_tool_calls = ?23, response_model = ?24, service_tier = ?25 \
+           image_input = ?21, images = ?22, server_tool_calls = ?23, response_model = ?24, service_tier = ?25, ended_code = ?26 \
            WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4 AND ended_at_us IS NULL";
     ONE = "SELECT * FROM calls WHERE namespace = ?1 AND sidecar_id = ?2 AND spool_epoch = ?3 AND sequence = ?4";
     FIRST_PAGE = "SELECT * FROM calls WHERE namespace = ?1 AND (?2 IS NULL OR agent_name = ?2) \
@@ -67,6 +69,7 @@ fn call(row: &SqliteRow) -> Result<KeptCall, StoreError> {
             usage: usage(row)?,
             response_model: row.try_get("response_model")?,
             service_tier: row.try_get("service_tier")?,
+            code: row.try_get("ended_code")?,
         }),
     };
     Ok(KeptCall {
@@ -142,6 +145,14 @@ fn subjects_of(text: &str) -> Vec<String> {
 
 type Spool<'a> = (&'a str, &'a str, u64);
 
+fn reported(row: &SqliteRow) -> Result<Reported, StoreError> {
+    Ok(Reported {
+        mark: unsigned(row.try_get("mark")?),
+        ended: unsigned(row.try_get("ended")?),
+        event_base: unsigned(row.try_get("event_base")?),
+    })
+}
+
 async fn begin_call(
     transaction: &mut Transaction<'_, Sqlite>,
     (namespace, sidecar_id, epoch): Spool<'_>,
@@ -211,6 +222,7 @@ async fn end_call(
         .bind(integer(usage.server_tool_calls))
         .bind(&ended.response_model)
         .bind(&ended.service_tier)
+        .bind(&ended.code)
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -226,13 +238,14 @@ impl CallStore for SqliteStore {
     ) -> Result<ReportOutcome, StoreError> {
         let (namespace, sidecar_id, epoch) = spool;
         let mut transaction = self.begin().await?;
-        let mark: Option<i64> = sqlx::query_scalar(MARK)
+        let row = sqlx::query(MARK)
             .bind(namespace)
             .bind(sidecar_id)
             .bind(epoch_column(epoch))
             .fetch_optional(&mut *transaction)
             .await?;
-        let start = mark.map_or(0, unsigned);
+        let Reported { mark: start, mut ended, .. } =
+            row.as_ref().map_or(Ok(Reported::default()), reported)?;
         let mut mark = start;
         let mut touched = Vec::new();
         for (sequence, entry) in entries {
@@ -247,9 +260,10 @@ impl CallStore for SqliteStore {
                     begin_call(&mut transaction, spool, agent_name, *sequence, begun).await?;
                     touched.push(*sequence);
                 }
-                ReportEntry::Ended(ended) => {
-                    end_call(&mut transaction, spool, ended).await?;
-                    touched.push(ended.begun_sequence);
+                ReportEntry::Ended(end) => {
+                    end_call(&mut transaction, spool, end).await?;
+                    touched.push(end.begun_sequence);
+                    ended += 1;
                 }
             }
             mark = *sequence;
@@ -262,6 +276,7 @@ impl CallStore for SqliteStore {
             .bind(sidecar_id)
             .bind(epoch_column(epoch))
             .bind(integer(mark))
+            .bind(integer(ended))
             .execute(&mut *transaction)
             .await?;
         touched.sort_unstable();
@@ -281,6 +296,45 @@ impl CallStore for SqliteStore {
         }
         transaction.commit().await?;
         Ok(ReportOutcome::Committed { mark, changed })
+    }
+
+    async fn reported(&self, spool: (&str, &str, u64)) -> Result<Reported, StoreError> {
+        let (namespace, sidecar_id, epoch) = spool;
+        let row = sqlx::query(MARK)
+            .bind(namespace)
+            .bind(sidecar_id)
+            .bind(epoch_column(epoch))
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map_or(Ok(Reported::default()), reported)
+    }
+
+    async fn set_event_base(&self, spool: (&str, &str, u64), event_base: u64) -> Result<(), StoreError> {
+        let (namespace, sidecar_id, epoch) = spool;
+        sqlx::query(SET_EVENT_BASE)
+            .bind(namespace)
+            .bind(sidecar_id)
+            .bind(epoch_column(epoch))
+            .bind(integer(event_base))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn call_begun_by(
+        &self,
+        spool: (&str, &str, u64),
+        sequence: u64,
+    ) -> Result<Option<KeptCall>, StoreError> {
+        let (namespace, sidecar_id, epoch) = spool;
+        let row = sqlx::query(ONE)
+            .bind(namespace)
+            .bind(sidecar_id)
+            .bind(epoch_column(epoch))
+            .bind(integer(sequence))
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(call).transpose()
     }
 
     async fn calls(

@@ -13,6 +13,8 @@ pub(super) const STEPS: &[(i64, &str)] = &[
     (3, include_str!("../../migrations/0003_usage.sql")),
     (4, include_str!("../../migrations/0004_push.sql")),
     (5, include_str!("../../migrations/0005_service_tier.sql")),
+    (6, include_str!("../../migrations/0006_ended_code.sql")),
+    (7, include_str!("../../migrations/0007_metering.sql")),
 ];
 
 const CREATE_VERSIONS: &str =

@@ -10,7 +10,8 @@ use crate::{KeptOperatorToken, StoreError, TokenStore};
 statements! {
     COUNT = "SELECT COUNT(*) FROM operator_tokens WHERE namespace = ?1";
     NAME_TAKEN = "SELECT COUNT(*) FROM operator_tokens WHERE namespace = ?1 AND name = ?2";
-    INSERT = "INSERT INTO operator_tokens (namespace, name, digest, admin, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+    INSERT = "INSERT INTO operator_tokens (namespace, name, digest, admin, created_at_ms, producer) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     BY_DIGEST = "SELECT * FROM operator_tokens WHERE digest = ?1";
     DELETE = "DELETE FROM operator_tokens WHERE namespace = ?1 AND name = ?2";
 }
@@ -34,6 +35,7 @@ impl TokenStore for SqliteStore {
             .bind(token.digest.as_slice())
             .bind(token.admin)
             .bind(token.created_at_ms)
+            .bind(token.producer)
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.commit().await?)
@@ -47,6 +49,7 @@ impl TokenStore for SqliteStore {
             name: row.try_get("name")?,
             digest: digest(row.try_get("digest")?, "operator_tokens.digest")?,
             admin: row.try_get("admin")?,
+            producer: row.try_get("producer")?,
             created_at_ms: row.try_get("created_at_ms")?,
         }))
     }

@@ -6,10 +6,11 @@ pub(super) use self::fields::default_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use creto_policy::{Document, Place, PortRange};
+use creto_policy::{Away, Document, Place, PortRange, QuotaPeriod, QuotaRule};
 use toml::{Table, Value};
 
 use super::documents::Written;
+use crate::commands::quota::amount;
 use crate::failure::{Failure, Outcome};
 
 /// What a key says.
@@ -51,6 +52,7 @@ pub(super) enum Kind {
     McpServer,
     A2aAgent,
     Credential,
+    Quota,
 }
 
 impl Kind {
@@ -63,6 +65,7 @@ impl Kind {
             Self::McpServer => "mcp_server",
             Self::A2aAgent => "a2a_agent",
             Self::Credential => "credential",
+            Self::Quota => "quota",
         }
     }
 }
@@ -157,7 +160,47 @@ fn items(table: &Table, document: &Document) -> BTreeMap<(Kind, String), Fields>
     for credential in document.credentials() {
         add(Kind::Credential, credential.name(), place(credential.place()));
     }
+    for quota in document.quotas() {
+        items.insert((Kind::Quota, quota.name().to_owned()), of_quota(quota, table));
+    }
     items
+}
+
+/// What a quota or budget says, and what holds where it says nothing.
+fn of_quota(quota: &QuotaRule, table: &Table) -> Fields {
+    let period = match quota.period() {
+        period @ QuotaPeriod::Custom { anchor_ms, .. } => format!("{period} from {anchor_ms} ms"),
+        period => period.to_string(),
+    };
+    let away = match quota.away() {
+        Away::Refuse => "refuse",
+        Away::Allow => "allow",
+    };
+    let mut fields: Fields = [
+        ("meter", quota.meter().as_str().to_owned()),
+        ("limit", amount(quota.limit(), quota.unit())),
+        ("period", period),
+        ("zone", quota.zone().to_owned()),
+        ("per", quota.per().as_str().to_owned()),
+        ("action", quota.action().as_str().to_owned()),
+        ("warn", quota.warn_percent().to_string()),
+        ("away", away.to_owned()),
+        ("cut_streams", quota.cut_streams().to_string()),
+    ]
+    .map(|(key, text)| (key.to_owned(), Field::One(text)))
+    .into();
+    let entries = ["quota", "budget"].into_iter().filter_map(|key| table.get(key)?.as_array()).flatten();
+    let named = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some(quota.name());
+    let entry = entries.into_iter().find(named);
+    for key in ["host", "model", "provider"] {
+        let texts = match entry.and_then(|entry| entry.get(key)) {
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+            Some(Value::String(one)) => vec![one.as_str()],
+            _ => continue,
+        };
+        fields.insert(key.to_owned(), Field::any_of(texts));
+    }
+    fields
 }
 
 fn place(place: &Place) -> Fields {

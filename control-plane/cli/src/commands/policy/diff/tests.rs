@@ -169,3 +169,20 @@ fn staleness_is_compared_by_its_length() {
     assert_eq!(text(&hour, &hour.replace("60m", "2h")), "~ staleness.spend: 1h -> 2h\n");
     assert_eq!(text(OLD, &hour), "~ staleness.spend: not said -> 1h\n");
 }
+
+#[test]
+fn quotas_and_budgets_are_compared_by_what_they_say() {
+    let budget =
+        "[[budget]]\nname = \"money\"\nlimit = \"250.00\"\ncurrency = \"USD\"\nperiod = \"monthly\"\n";
+    let before = format!("{OLD}\n{budget}");
+    let same =
+        before.replace("\"250.00\"", "250").replace("period =", "per = \"agent\"\nwarn = 80\nperiod =");
+    assert_eq!(text(&before, &same), "");
+    let after = before.replace("250.00", "300.50").replace("period =", "model = \"gpt-5*\"\nperiod =");
+    assert_eq!(
+        text(&before, &after),
+        "~ quota money\n    limit: $250.00 -> $300.50\n    model: any -> gpt-5*\n"
+    );
+    let found = difference(OLD, &before);
+    assert!(matches!(found.as_slice(), [Change { what: What::Added(_), .. }]), "{found:?}");
+}

@@ -1,0 +1,1 @@
+"""The API of Creto, version 1: generated, see generate.py."""
