@@ -7,6 +7,7 @@ mod models;
 mod process;
 mod proxy;
 mod push;
+mod quota;
 
 use std::alloc::System;
 use std::process::ExitCode;
@@ -20,8 +21,13 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 4] =
-    [("decision", decision::run), ("models", models::run), ("proxy", proxy::run), ("push", push::run)];
+const GROUPS: [(&str, Group); 5] = [
+    ("decision", decision::run),
+    ("models", models::run),
+    ("proxy", proxy::run),
+    ("push", push::run),
+    ("quota", quota::run),
+];
 
 fn main() -> ExitCode {
     let only = std::env::args().nth(1);

@@ -43,6 +43,12 @@ def ask_models(base):
         report("openai", "gpt-4o", "answered", "PermissionDeniedError no_rule_allows")
     except openai.APIStatusError as error:
         report("openai", "gpt-4o", f"{type(error).__name__} {error.code}", "PermissionDeniedError no_rule_allows")
+    try:
+        client.chat.completions.create(model="gpt-5", messages=question, max_completion_tokens=1_000_000)
+        report("openai", "gpt-5, a million tokens of answer", "answered", "RateLimitError over_quota")
+    except openai.APIStatusError as error:
+        got = f"{type(error).__name__} {error.code}"
+        report("openai", "gpt-5, a million tokens of answer", got, "RateLimitError over_quota")
 
 
 async def use_tools(url):

@@ -92,6 +92,10 @@ code=0
 say "creto calls"
 "$creto" calls --limit 20
 
+say "creto quota list and creto usage"
+"$creto" quota list
+"$creto" usage --by model
+
 say "summary"
 python3 - "$work/summary.json" <<'PYTHON'
 import json, sys
@@ -101,8 +105,8 @@ print(f"calls {summary['calls']}, allowed {summary['allowed']}, refused {summary
       f"{summary['request_bytes']} bytes up, {summary['response_bytes']} bytes down, {summary['duration_ms']} ms")
 for row in summary["refused_by"]:
     print(f"  {row['calls']} refused by {row['reason']}")
-if summary["allowed"] != 6 or summary["refused"] != 5:
-    sys.exit("demo: expected 6 allowed and 5 refused calls on record")
+if summary["allowed"] != 6 or summary["refused"] != 6:
+    sys.exit("demo: expected 6 allowed and 6 refused calls on record")
 PYTHON
 
 if [ "$keep" != 0 ]; then

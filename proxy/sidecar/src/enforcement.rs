@@ -10,6 +10,8 @@ use creto_credentials::{Credential, Placeholders};
 use creto_policy::{PolicySet, Staleness};
 use creto_swap::{Retired, Swap, Tracked};
 
+use crate::quota::QuotaBook;
+
 /// Whether the agent may call at all; from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AgentStanding {
@@ -56,6 +58,8 @@ pub(crate) struct Enforcement {
     /// Those of the policy, in its order, as they are put in.
     pub(crate) credentials: Vec<Arc<Credential>>,
     pub(crate) placeholders: Arc<Placeholders>,
+    /// Those of the policy, with the leases in hand.
+    pub(crate) quotas: QuotaBook,
     pub(crate) chain: Option<HeldChain>,
     /// There was a chain, and it was taken away.
     pub(crate) chain_revoked: bool,

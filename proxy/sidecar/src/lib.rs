@@ -14,6 +14,7 @@ mod options;
 mod path;
 mod pins;
 mod plane;
+mod quota;
 mod sidecar;
 mod splice;
 mod start;

@@ -17,6 +17,7 @@ use crate::path::observe::AnswerRoom;
 use crate::path::record::Recorder;
 use crate::pins::ToolPins;
 use crate::plane::{Events, Freshness, PlaneStatus};
+use crate::quota::LeaseDesk;
 use crate::upstream::Upstreams;
 
 /// One sidecar.
@@ -35,6 +36,8 @@ pub(crate) struct Sidecar {
     pub(crate) events: Arc<Events>,
     /// Puts credentials in.
     pub(crate) injector: Injector,
+    /// What may be used without asking.
+    pub(crate) leases: Arc<LeaseDesk>,
     /// What tools were when they were first seen.
     pub(crate) pins: Arc<ToolPins>,
     /// Memory for request bodies that are read before they are decided on.

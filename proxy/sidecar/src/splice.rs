@@ -42,15 +42,16 @@ where
     let (mut from_agent, mut to_agent) = tokio::io::split(agent);
     let (mut from_upstream, mut to_upstream) = tokio::io::split(upstream);
     let moved = AtomicU64::new(0);
-    let out = pump(&mut from_agent, &mut to_upstream, &moved, None, |bytes| record.sent(bytes));
-    let back = pump(&mut from_upstream, &mut to_agent, &moved, reading.as_deref_mut(), |bytes| {
-        record.answered(bytes);
-    });
-    // Whose fault an end is: of the side that broke, whether it was read from or written to.
-    let out =
-        async { out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed)) };
+    let out = pump(&mut from_agent, &mut to_upstream, &moved, None, Counting::Sent(record));
     let back =
-        async { back.await.map_err(|broken| broken.outcome(Outcome::UpstreamFailed, Outcome::ClientGone)) };
+        pump(&mut from_upstream, &mut to_agent, &moved, reading.as_deref_mut(), Counting::Answered(record));
+    // Whose fault an end is: of the side that broke, whether it was read from or written to.
+    let out = async {
+        out.await.map_err(|broken| broken.outcome(Outcome::ClientGone, Outcome::UpstreamFailed, record))
+    };
+    let back = async {
+        back.await.map_err(|broken| broken.outcome(Outcome::UpstreamFailed, Outcome::ClientGone, record))
+    };
     let watch = async {
         loop {
             let before = moved.load(Ordering::Relaxed);
@@ -78,15 +79,45 @@ where
     outcome
 }
 
-/// The side on which a direction broke.
+/// Whose bytes they are.
+#[derive(Clone, Copy)]
+enum Counting<'r> {
+    Sent(&'r CallRecord),
+    Answered(&'r CallRecord),
+}
+
+impl Counting<'_> {
+    /// Waits until quotas cover so many bytes more.
+    async fn covers(self, bytes: usize) -> Result<(), Broken> {
+        match self {
+            Self::Sent(record) => record.sending(bytes).await.map_err(Broken::Quota),
+            Self::Answered(_) => Ok(()),
+        }
+    }
+
+    fn count(self, bytes: usize) {
+        match self {
+            Self::Sent(record) => record.sent(bytes),
+            Self::Answered(record) => record.answered(bytes),
+        }
+    }
+}
+
+/// Where a direction broke.
 enum Broken {
     Reading,
     Writing,
+    /// What it may send is used up.
+    Quota(RefusalCode),
 }
 
 impl Broken {
-    fn outcome(self, reading: Outcome, writing: Outcome) -> Outcome {
+    fn outcome(self, reading: Outcome, writing: Outcome, record: &CallRecord) -> Outcome {
         match self {
+            Self::Quota(code) => {
+                record.taken_away(code);
+                Outcome::Refused
+            }
             Self::Reading => reading,
             Self::Writing => writing,
         }
@@ -98,7 +129,7 @@ async fn pump<R, W>(
     to: &mut W,
     moved: &AtomicU64,
     mut reading: Option<&mut Reading>,
-    count: impl Fn(usize),
+    counting: Counting<'_>,
 ) -> Result<(), Broken>
 where
     R: AsyncRead + Unpin,
@@ -135,6 +166,7 @@ where
             let _ = to.shutdown().await;
             return Ok(());
         }
+        counting.covers(got).await?;
         match &mut reading {
             None => to.write_all(&buffer[..got]).await.map_err(|_| Broken::Writing)?,
             Some(reading) => {
@@ -144,7 +176,7 @@ where
             }
         }
         to.flush().await.map_err(|_| Broken::Writing)?;
-        count(got);
+        counting.count(got);
         moved.fetch_add(got as u64, Ordering::Relaxed);
     }
 }

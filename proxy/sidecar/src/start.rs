@@ -28,6 +28,7 @@ use crate::plane::enforcer::{Enforcer, LastGood};
 use crate::plane::{
     EnrollError, Events, FirstAge, Freshness, GenerationError, LinkParts, PlaneLink, PlaneStatus, SystemClock,
 };
+use crate::quota::LeaseDesk;
 use crate::sidecar::Sidecar;
 use crate::state::{Ready, StateError, StateFolder};
 use crate::upstream::{Dialer, Upstreams};
@@ -122,7 +123,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let timeouts = Timeouts::from_options(options);
     let own = [Some(ready.proxy), ready.transparent, Some(ready.admin)].into_iter().flatten().collect();
     let dialer = Dialer::new(UpstreamTls::new(&options.upstream_ca, &provider)?, timeouts, own);
-    let compiler = Arc::new(Compiler::new(&identity, &secrets)?);
+    let leases = Arc::new(LeaseDesk::new());
+    let compiler = Arc::new(Compiler::new(&identity, &secrets, &leases)?);
     let events = Arc::new(Events::default());
     let last_good = LastGood::load(&compiler, &state, &events)?;
     let upstreams = Arc::new(Upstreams::new(Arc::new(dialer), Arc::clone(&metrics)));
@@ -145,6 +147,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         recorder,
         upstreams,
         injector: Injector::new(Some(Arc::new(desk)), Some(Arc::new(tokens)), Some(Arc::new(RotatedFiles))),
+        leases,
         pins,
         answers: Arc::default(),
         interception: Interception::new(authority, provider),
@@ -184,7 +187,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     }
     let enforcer = Enforcer::new(compiler, last_good, &sidecar, state.clone());
     let ca_pem = control_plane_ca;
-    let parts = LinkParts { ca_pem, identity, secrets, enforcer, state, spool, asks, ready };
+    let process = getrandom::u64().map_err(|error| StartError::Runtime(std::io::Error::other(error)))?;
+    let parts = LinkParts { ca_pem, identity, secrets, enforcer, state, spool, process, asks, ready };
     let link = PlaneLink::new(options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);

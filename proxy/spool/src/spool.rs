@@ -15,7 +15,7 @@ use crate::{SpoolError, SpoolReader};
 const SPARE: &str = "spare.seg";
 
 /// Room kept for the end of each call under way, bytes, frame included.
-const END_RESERVE: usize = 384;
+const END_RESERVE: usize = 416;
 
 /// Bounds of a spool.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +192,7 @@ impl Spool {
         Ok(sequence)
     }
 
-    /// Records that the call begun at `begun` has ended. At most 160 bytes of payload: its room was set aside.
+    /// Records that the call begun at `begun` has ended. At most 384 bytes of payload: its room was set aside.
     ///
     /// # Errors
     /// [`SpoolError`]; for a payload within the bound only when the file system fails under us.

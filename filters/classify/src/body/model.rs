@@ -278,8 +278,14 @@ impl Sink for Reading {
             (Place::Stream, _) => Err(stream_is_no_bool()),
             (Place::MaxTokens, value) => self.limit.add(value),
             // Not what is decided on: what cannot be read bounds nothing, and is left to the server.
-            (Place::Answers, value) => Ok(self.answers.add(value).unwrap_or_default()),
-            (Place::ToolCalls, value) => Ok(self.tool_calls.add(value).unwrap_or_default()),
+            (Place::Answers, value) => {
+                let _ = self.answers.add(value);
+                Ok(())
+            }
+            (Place::ToolCalls, value) => {
+                let _ = self.tool_calls.add(value);
+                Ok(())
+            }
             (Place::ServiceTier, Scalar::Text(text)) => {
                 let tier = text.read_up_to(demand::MAX_TIER);
                 self.demand.service_tier =

@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     connections_refused: AtomicU64,
     upstream_dials: AtomicU64,
     tokens: TokenCounters,
+    quota_waits: AtomicU64,
+    quota_refused: AtomicU64,
 }
 
 /// Gauges read from elsewhere when metrics are asked for.
@@ -70,6 +72,16 @@ impl Metrics {
     /// What a model call used.
     pub(crate) fn used(&self, usage: &Usage) {
         self.tokens.add(usage);
+    }
+
+    /// A call waits for a lease.
+    pub(crate) fn quota_waits(&self) {
+        self.quota_waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call is refused for a quota or a budget.
+    pub(crate) fn quota_refused(&self) {
+        self.quota_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn unrecorded(&self) {
@@ -139,6 +151,18 @@ impl Metrics {
             "counter",
             "Body bytes sent to the agent.",
             &[("", count(&self.response_bytes))],
+        );
+        family(
+            "creto_quota_waits_total",
+            "counter",
+            "Calls that waited for a lease.",
+            &[("", count(&self.quota_waits))],
+        );
+        family(
+            "creto_quota_refused_total",
+            "counter",
+            "Calls refused for a quota or a budget.",
+            &[("", count(&self.quota_refused))],
         );
         family(
             "creto_unrecorded_total",

@@ -15,6 +15,7 @@ use crate::enforcement::AgentStanding;
 use crate::http::refuse::Voice;
 use crate::path::judge::{self, Case, Judged};
 use crate::path::record::Outcome;
+use crate::path::reserve;
 use crate::splice::{self, Lasts};
 use crate::upstream::{Guard, Origin};
 
@@ -180,6 +181,20 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             return;
         }
     };
+    let lacks = {
+        let enforcement = sidecar.enforced.load();
+        reserve::at_once(sidecar, &enforcement, &call, &[Meaning::Plain], None, &record)
+    };
+    let reserved = match lacks {
+        Ok(None) => Ok(()),
+        Ok(Some(ask)) => reserve::wait(sidecar, ask, &record).await,
+        Err(refused) => Err(refused),
+    };
+    if let Err(refused) = reserved {
+        record.refused(refused.code);
+        record.finish(Outcome::Refused);
+        return;
+    }
     let outcome = match sidecar.upstreams.tunnel(&origin, &leave.guard).await {
         Ok((upstream, address)) => {
             record.upstream(address);

@@ -15,6 +15,7 @@ use crate::path::destination::Destination;
 use crate::path::observe::AnswerPlan;
 use crate::path::record::{CallRecord, Outcome};
 use crate::path::tenure::Tenure;
+use crate::quota::QuotaAsk;
 use crate::upstream::Guard;
 
 /// A call that may leave.
@@ -29,6 +30,8 @@ pub(crate) struct Admitted {
     pub(crate) credential: Option<Arc<Credential>>,
     /// What is to be read of the answer.
     pub(crate) plan: Option<Box<AnswerPlan>>,
+    /// Quotas that leases in hand do not cover: waited for before anything leaves.
+    pub(crate) lacks: Option<Box<QuotaAsk>>,
 }
 
 /// What the agent sends with a call.

@@ -35,6 +35,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) upstream_address: &'a str,
     /// What the answer used, for calls that are metered.
     pub(crate) settled: Option<&'a Settled>,
+    /// Machine code of what the sidecar ended it for, after it was let through; empty otherwise.
+    pub(crate) code: &'a str,
 }
 
 /// Longest path kept; the rest is cut, since a record is bounded and the decision was made on the whole.
@@ -93,6 +95,7 @@ impl Ended<'_> {
             body.text(10, cut(settled.response_model.as_deref().unwrap_or_default(), RESPONSE_MODEL));
             body.text(11, cut(settled.service_tier.as_deref().unwrap_or_default(), SERVICE_TIER));
         }
+        body.text(12, self.code);
         wrap(3, out);
     }
 }
@@ -278,6 +281,7 @@ mod tests {
             duration_us: 3,
             upstream_address: "10.0.0.1:443",
             settled: Some(&settled(7)),
+            code: "over_quota",
         };
         ended.encode(&mut out);
         let read = v1::CallEntry::decode(out.as_slice()).unwrap();
@@ -290,6 +294,7 @@ mod tests {
         assert_eq!(read.upstream_address, "10.0.0.1:443");
         assert_eq!(read.response_model, "m".repeat(64), "cut");
         assert_eq!(read.service_tier, "t".repeat(32), "cut");
+        assert_eq!(read.code, "over_quota");
         let expected = v1::Usage {
             input: 7,
             cached_input: 7,
@@ -339,9 +344,14 @@ mod tests {
             duration_us: u64::MAX,
             upstream_address: "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
             settled: Some(&settled(u64::MAX)),
+            code: creto_call::RefusalCode::ALL
+                .iter()
+                .map(|code| code.as_str())
+                .max_by_key(|code| code.len())
+                .unwrap(),
         };
         let mut out = Vec::new();
         ended.encode(&mut out);
-        assert!(out.len() <= 352, "{}", out.len());
+        assert!(out.len() <= 384, "{}", out.len());
     }
 }

@@ -93,6 +93,8 @@ fn is_taken_away(code: RefusalCode) -> bool {
             | RefusalCode::DelegationRevoked
             | RefusalCode::NoPolicy
             | RefusalCode::PolicyExpired
+            | RefusalCode::OverQuota
+            | RefusalCode::QuotaUnavailable
     )
 }
 
@@ -161,6 +163,10 @@ async fn exchange(
                 }
             }
         };
+        // Its body was stopped: what the upstream makes of that is not the reason.
+        if let Some(code) = admitted.record.ended_for() {
+            return Err(Refused::of(code, "used up while the call was sent"));
+        }
         // Whatever came of it: an answer is not for an agent that may not have it any more.
         if !matches!(sent, Some(Err(SendError::Unsent(_)))) {
             admitted.tenure.stands().map_err(taken_away)?;

@@ -101,6 +101,7 @@ pub(crate) fn judge(
         policy: decided.policy.to_owned(),
         rule: decided.rule.to_owned(),
         detail: detail.unwrap_or_else(|| described(case.call, case.meanings)),
+        retry_after_s: None,
     };
     let verdict = match (decision, footing) {
         (Decision::Deny(refusal), _) => Err(refused(refusal.code)),

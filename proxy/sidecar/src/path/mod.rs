@@ -17,4 +17,5 @@ pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod recipe;
 pub(crate) mod record;
+pub(crate) mod reserve;
 pub(crate) mod tenure;

@@ -1,4 +1,4 @@
-//! The path of a call, every way in alike: capture, classify, identify, authorize, (reserve, hold,) inject, forward;
+//! The path of a call, every way in alike: capture, classify, identify, authorize, reserve, (hold,) inject, forward;
 //! observe, settle and the end of the record ride on the answer's body.
 
 use std::sync::{Arc, Weak};
@@ -22,7 +22,7 @@ use crate::path::classify::{self, Understood};
 use crate::path::destination::{self, Destination};
 use crate::path::judge::{self, Case};
 use crate::path::record::{Asked, Decided};
-use crate::path::{edit, forward, identify, inject, object, plan};
+use crate::path::{edit, forward, identify, inject, object, plan, reserve};
 
 /// What is known of a body.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,7 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     }
     // Most calls are decided on the head alone, and their bodies stream.
     match admit_unread(&connection, headed, &request) {
+        Ok(admitted) if admitted.lacks.is_some() => Box::pin(wait_first(connection, admitted, request)).await,
         Ok(admitted) => {
             let (mut request, body) = apart(request);
             let payload = Payload::Streamed(body);
@@ -101,6 +102,21 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
         }
         Err(answer) => refuse_unread(request, answer).await,
     }
+}
+
+/// The way of a call that no lease in hand covers.
+async fn wait_first(
+    connection: Arc<Connection>,
+    mut admitted: Admitted,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    if let Some(ask) = admitted.lacks.take()
+        && let Err(refused) = reserve::wait(&connection.sidecar, ask, &admitted.record).await
+    {
+        return refuse_unread(request, Box::new(end_refused(&admitted.record, &refused))).await;
+    }
+    let (request, body) = apart(request);
+    inject::put_in_and_forward(connection, admitted, request, Payload::Streamed(body)).await
 }
 
 /// Hands a refusal on when its sender is ready to read it: over HTTP/1 a body under way comes first, unless the sender
@@ -163,6 +179,11 @@ async fn read_first(
     let body = BodyFacts { size: Some(bytes.len() as u64), read: true };
     match admit(&connection, headed, &request, &understood, body) {
         Ok(mut admitted) => {
+            if let Some(ask) = admitted.lacks.take()
+                && let Err(refused) = reserve::wait(&connection.sidecar, ask, &admitted.record).await
+            {
+                return end_refused(&admitted.record, &refused);
+            }
             let bytes = if may_edit { edit::ask_for_usage(&mut admitted, &understood, bytes) } else { bytes };
             drop(understood);
             inject::put_in_and_forward(connection, admitted, request, Payload::Held { bytes, room }).await
@@ -238,7 +259,7 @@ fn call<'a, B>(headed: &'a Headed, request: &'a Request<B>, details: creto_call:
     }
 }
 
-/// identify, authorize, and the beginning of the record: before anything leaves.
+/// identify, authorize, the beginning of the record, and reserve: before anything leaves.
 fn admit<B>(
     connection: &Connection,
     headed: Headed,
@@ -277,11 +298,23 @@ fn admit<B>(
         Ok(leave) => leave,
         Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
     };
-    // reserve, hold: quota and people stand here, between the decision and the wire.
+    // reserve: between the decision and the wire. hold: people will stand here too.
+    let lacks = understood.with_each(|meanings| {
+        reserve::at_once(sidecar, &headed.enforcement, &call, meanings, body.size, &judged.record)
+    });
+    let lacks = match lacks {
+        Ok(lacks) => lacks,
+        Err(refused) => {
+            sidecar.metrics.quota_refused();
+            judged.record.refused(refused.code);
+            return Err(Box::new(end_refused(&judged.record, &refused)));
+        }
+    };
     let credential = credential.map(Arc::clone);
     let plan = plan::of(sidecar, &headed.enforcement, &call, &headed.destination, understood);
     let (guard, tenure) = (leave.guard, leave.tenure);
-    Ok(Admitted { destination: headed.destination, record: judged.record, guard, tenure, credential, plan })
+    let destination = headed.destination;
+    Ok(Admitted { destination, record: judged.record, guard, tenure, credential, plan, lacks })
 }
 
 /// Refuses what has a destination but cannot be understood.

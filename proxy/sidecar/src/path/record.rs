@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use creto_call::{Call, Kind, Meaning, RefusalCode};
@@ -15,6 +15,10 @@ use parking_lot::Mutex;
 use crate::admin::metrics::Metrics;
 use crate::http::refuse::Voice;
 use crate::path::entry::{Begun, Ended};
+use crate::quota::{QuotaHold, Sending, Used};
+
+/// How often bytes that wait for a lease look whether there is one.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +138,10 @@ impl Recorder {
             response_bytes: AtomicU64::new(0),
             upstream: Mutex::new(None),
             settled: Mutex::new(None),
+            quota: Mutex::new(None),
+            counts_bytes: AtomicBool::new(false),
+            cut_at: AtomicU64::new(u64::MAX),
+            code: OnceLock::new(),
             ended: AtomicBool::new(false),
         }))
     }
@@ -159,6 +167,7 @@ impl Recorder {
             duration_us: 0,
             upstream_address: "",
             settled: None,
+            code: "",
         })
     }
 
@@ -185,6 +194,14 @@ pub(crate) struct CallRecord {
     response_bytes: AtomicU64,
     upstream: Mutex<Option<SocketAddr>>,
     settled: Mutex<Option<Box<Settled>>>,
+    /// What is reserved for it, until it has ended.
+    quota: Mutex<Option<Box<QuotaHold>>>,
+    /// Bytes are reserved too.
+    counts_bytes: AtomicBool,
+    /// Tokens of answer after which it is ended.
+    cut_at: AtomicU64,
+    /// Why it was ended by the sidecar after it was let through.
+    code: OnceLock<RefusalCode>,
     ended: AtomicBool,
 }
 
@@ -215,6 +232,56 @@ impl CallRecord {
         }
     }
 
+    /// Keeps what was reserved for the call; it is settled with the end.
+    pub(crate) fn hold(&self, quota: Box<QuotaHold>) {
+        self.counts_bytes.store(quota.counts_bytes(), Ordering::Relaxed);
+        self.cut_at.store(quota.cut_at(), Ordering::Relaxed);
+        *self.quota.lock() = Some(quota);
+    }
+
+    /// Tokens of answer after which it is ended; without a quota that asks for it, none.
+    pub(crate) fn cut_at(&self) -> u64 {
+        self.cut_at.load(Ordering::Relaxed)
+    }
+
+    /// Whether the agent may send so many bytes more.
+    ///
+    /// # Errors
+    /// A quota of bytes is used up, or nobody can be asked for more.
+    pub(crate) fn may_send(&self, bytes: usize) -> Result<Sending, RefusalCode> {
+        if !self.counts_bytes.load(Ordering::Relaxed) {
+            return Ok(Sending::Goes);
+        }
+        let total = self.request_bytes().saturating_add(bytes as u64);
+        match self.quota.lock().as_ref() {
+            Some(quota) => quota.may_reach(total),
+            None => Ok(Sending::Goes),
+        }
+    }
+
+    /// As [`CallRecord::may_send`], waiting until it is known.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn sending(&self, bytes: usize) -> Result<(), RefusalCode> {
+        while self.may_send(bytes)? == Sending::Waits {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// The sidecar ends the call for this, after it was let through.
+    pub(crate) fn refused(&self, code: RefusalCode) {
+        self.status(code.status());
+        // The first counts.
+        let _ = self.code.set(code);
+    }
+
+    /// Why the sidecar ended it, after it was let through.
+    pub(crate) fn ended_for(&self) -> Option<RefusalCode> {
+        self.code.get().copied()
+    }
+
     pub(crate) fn sent(&self, bytes: usize) {
         self.request_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -239,7 +306,7 @@ impl CallRecord {
     /// What let the call through is taken away while it is under way: it ends as refused, with the status that says why.
     pub(crate) fn taken_away(&self, code: RefusalCode) {
         if !self.ended.load(Ordering::Acquire) {
-            self.status(code.status());
+            self.refused(code);
             let (call_id, code) = (self.call_id(), code.as_str());
             tracing::warn!(call_id, code, "a call under way is ended: what let it through is taken away");
         }
@@ -255,16 +322,27 @@ impl CallRecord {
         let request_bytes = self.request_bytes.load(Ordering::Relaxed);
         let response_bytes = self.response_bytes.load(Ordering::Relaxed);
         let settled = self.settled.lock();
+        let status = self.status.load(Ordering::Relaxed);
+        // Before the end is on record: who reads that it ended may count on what it gave back.
+        if let Some(quota) = self.quota.lock().take() {
+            quota.settle(Used {
+                left: self.may_have_left(),
+                request_bytes,
+                failed: outcome == Outcome::Completed && status >= 400,
+                settled: settled.as_deref(),
+            });
+        }
         let ended = Ended {
             begun_sequence: self.sequence,
             at_us: now_us(),
             outcome: outcome.number(),
-            status: u32::from(self.status.load(Ordering::Relaxed)),
+            status: u32::from(status),
             request_bytes,
             response_bytes,
             duration_us: duration.as_micros() as u64,
             upstream_address: &address,
             settled: settled.as_deref(),
+            code: self.code.get().map_or("", |code| code.as_str()),
         };
         if let Err(error) = self.recorder.end(&ended) {
             // Its room was set aside, so only a failing disk comes here; the next start ends the call as ambiguous.

@@ -19,6 +19,7 @@ use crate::credentials::from_policy;
 use crate::enforcement::{AgentStanding, Enforcement, HeldChain, MintedScope};
 use crate::path::judge::now_s;
 use crate::plane::GenerationError;
+use crate::quota::{LeaseDesk, QuotaBook};
 use crate::state::{Identity, Secrets};
 
 /// Documents that are compiled already, by the digest of their resource.
@@ -40,6 +41,8 @@ pub(crate) struct Compiler {
     verifier: ChainVerifier,
     /// Finds those with the built-in prefix.
     no_placeholders: Arc<Placeholders>,
+    /// Quotas keep their leases from one policy to the next.
+    leases: Arc<LeaseDesk>,
     /// Documents that were read, not taken over.
     read: AtomicU64,
     /// That there are resources of unknown kinds is in the log.
@@ -47,7 +50,11 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    pub(crate) fn new(identity: &Identity, secrets: &Secrets) -> Result<Self, GenerationError> {
+    pub(crate) fn new(
+        identity: &Identity,
+        secrets: &Secrets,
+        leases: &Arc<LeaseDesk>,
+    ) -> Result<Self, GenerationError> {
         let bytes = hex::decode(&identity.bundle_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let key = PinnedKey::from_bytes(&bytes.ok_or(creto_bundle::BundleError::Key)?)?;
         let chain_key = ChainKey::from_bytes(&secrets.chain_key, identity.chain_key_id);
@@ -56,6 +63,7 @@ impl Compiler {
             key,
             verifier: ChainVerifier::new(chain_key),
             no_placeholders: Arc::new(Placeholders::new([])?),
+            leases: Arc::clone(leases),
             read: AtomicU64::new(0),
             told_of_unknown: AtomicBool::new(false),
         })
@@ -103,6 +111,7 @@ impl Compiler {
             policy: None,
             credentials: Vec::new(),
             placeholders: Arc::clone(&self.no_placeholders),
+            quotas: QuotaBook::empty(),
             chain: None,
             chain_revoked: false,
             scopes: HashMap::new(),
@@ -133,6 +142,12 @@ impl Compiler {
         let bound = policy.iter().flat_map(|policy| policy.credentials());
         let credentials: Vec<_> = bound.map(from_policy).collect();
         let placeholders = Placeholders::new(credentials.iter().map(|one| one.placeholder.as_str()))?;
+        let quotas = match policy.as_deref() {
+            Some(policy) => {
+                self.leases.book(policy).map_err(|error| GenerationError::Quota(error.to_string()))?
+            }
+            None => QuotaBook::empty(),
+        };
         let verifier = self.verifier_of(&generation)?;
         let mut scopes = HashMap::new();
         let chain = match generation.body(CHAIN) {
@@ -162,6 +177,7 @@ impl Compiler {
             policy,
             credentials,
             placeholders: Arc::new(placeholders),
+            quotas,
             chain,
             chain_revoked: false,
             scopes,

@@ -32,6 +32,9 @@ pub enum GenerationError {
     /// Placeholders cannot be told apart.
     #[error("the placeholders of the credentials cannot be used: {0}")]
     Placeholders(#[from] PlaceholdersError),
+    /// Quotas cannot be kept.
+    #[error("quotas: {0}")]
+    Quota(String),
     /// The chain does not hold.
     #[error("the delegation chain does not hold: {0}")]
     Chain(String),
@@ -52,7 +55,7 @@ impl GenerationError {
             Self::Bundle(BundleError::Missing(resource) | BundleError::Digest(resource)) => {
                 blamed(resource, self.to_string())
             }
-            Self::Bundle(_) | Self::Placeholders(_) | Self::Broken => Vec::new(),
+            Self::Bundle(_) | Self::Placeholders(_) | Self::Quota(_) | Self::Broken => Vec::new(),
         };
         rejections.truncate(REJECTIONS);
         for rejection in &mut rejections {

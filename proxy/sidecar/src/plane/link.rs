@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::credentials::{SecretAsk, answer_asks};
 use crate::options::Options;
 use crate::plane::enforcer::Enforcer;
-use crate::plane::{KeptAge, report, sync};
+use crate::plane::{KeptAge, leases, report, sync};
 use crate::sidecar::Sidecar;
 use crate::state::{Identity, Ready, Secrets, StateFolder};
 
@@ -34,6 +34,8 @@ pub(crate) struct PlaneLink {
     state: StateFolder,
     pub(crate) sidecar: Arc<Sidecar>,
     spool: Arc<Spool>,
+    /// Names this run of the process to the one who grants leases.
+    process: u64,
     asks: tokio::sync::Mutex<mpsc::Receiver<SecretAsk>>,
     /// Taken when it is announced.
     ready: Mutex<Option<Ready>>,
@@ -47,6 +49,8 @@ pub(crate) struct LinkParts {
     pub(crate) enforcer: Enforcer,
     pub(crate) state: StateFolder,
     pub(crate) spool: Arc<Spool>,
+    /// Random: names this run of the process.
+    pub(crate) process: u64,
     /// Secrets that calls wait for.
     pub(crate) asks: mpsc::Receiver<SecretAsk>,
     pub(crate) ready: Ready,
@@ -62,6 +66,7 @@ impl PlaneLink {
             state: parts.state,
             sidecar: Arc::clone(sidecar),
             spool: parts.spool,
+            process: parts.process,
             asks: tokio::sync::Mutex::new(parts.asks),
             ready: Mutex::new(Some(parts.ready)),
         }
@@ -122,6 +127,7 @@ impl BackgroundService for PlaneLink {
             () = self.watch_age() => {}
             () = report::run(&self.sidecar, &self.spool, &client) => {}
             () = report::sync(Arc::clone(&self.spool)) => {}
+            () = leases::run(&self.sidecar.leases, self.process, &client) => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
         self.sidecar.stopping.send_replace(true);
@@ -129,6 +135,9 @@ impl BackgroundService for PlaneLink {
             tracing::warn!(%error, "ready.json could not be removed");
         }
         self.keep_age(self.sidecar.freshness.to_keep());
-        report::flush(&self.spool, &client, LAST_FLUSH).await;
+        tokio::join!(
+            report::flush(&self.spool, &client, LAST_FLUSH),
+            leases::give_back(&self.sidecar.leases, self.process, &client, LAST_FLUSH),
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The control plane, from the sidecar's side: enrol once, then one stream down and reports up.
 //!
 //! `sync` keeps the stream; `enforcer` brings what comes by it into force: `compiler` makes it of generations, `notices`
-//! take away from it, `generations` are those on disk. `freshness` knows how old it is.
+//! take away from it, `generations` are those on disk. `freshness` knows how old it is. `report` tells of calls,
+//! `leases` gets and settles what quotas may use.
 
 mod backoff;
 mod clock;
@@ -12,6 +13,7 @@ mod events;
 mod freshness;
 mod generation_error;
 mod generations;
+mod leases;
 mod link;
 mod notices;
 mod report;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use creto_call::RefusalCode;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -88,7 +89,7 @@ impl ObservedAnswer {
         let taken_away = match &error {
             BodyError::TakenAway(code) => Some(*code),
             // The upload of the same call may have been ended for it just before.
-            _ => self.vigil.taken_away(),
+            _ => self.vigil.taken_away().or(self.record.ended_for()),
         };
         match taken_away {
             Some(code) => {
@@ -125,7 +126,11 @@ impl ObservedAnswer {
             }
             return Ok(Some(data));
         };
-        let mut passed = reading.push(data).map_err(|fault| self.fail(fault.into()))?;
+        let pushed = reading.push(data);
+        if reading.output_so_far() > self.record.cut_at() {
+            return Err(self.fail(BodyError::TakenAway(RefusalCode::OverQuota)));
+        }
+        let mut passed = pushed.map_err(|fault| self.fail(fault.into()))?;
         if self.inner.is_end_stream() {
             passed = joined(passed, self.complete()?);
         }

@@ -1,5 +1,6 @@
 //! The agent's body on its way to the upstream.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,12 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 
 use super::BodyError;
 use super::vigil::{Vigil, Way};
 use crate::path::body_room::Room;
-use crate::path::record::CallRecord;
+use crate::path::record::{ASK_AGAIN, CallRecord};
 use crate::path::tenure::Tenure;
+use crate::quota::Sending;
 
 /// Bytes of a whole body handed on at once, so that what has left is let go of.
 const SLICE: usize = 64 * 1024;
@@ -43,7 +46,7 @@ impl Body for Outgoing {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Streamed(body) => body.inner.is_end_stream(),
+            Self::Streamed(body) => body.waiting.is_none() && body.inner.is_end_stream(),
             Self::Whole(body) => body.left.is_empty(),
         }
     }
@@ -62,11 +65,42 @@ pub(crate) struct Streamed {
     inner: Incoming,
     record: Arc<CallRecord>,
     vigil: Vigil,
+    /// Came, and waits for a lease that covers it.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Boxed: hardly any body ever waits.
+#[derive(Debug)]
+struct Waiting {
+    frame: Frame<Bytes>,
+    pause: Pin<Box<Sleep>>,
 }
 
 impl Streamed {
     pub(crate) fn new(inner: Incoming, record: Arc<CallRecord>, tenure: Arc<Tenure>, idle: Duration) -> Self {
-        Self { inner, record, vigil: Vigil::new(tenure, Way::Out, idle) }
+        Self { inner, record, vigil: Vigil::new(tenure, Way::Out, idle), waiting: None }
+    }
+
+    /// Hands data on if the call's quotas cover it; what waits is looked at again in a moment.
+    fn pass(&mut self, frame: Frame<Bytes>, cx: &mut Context<'_>) -> Poll<Result<Frame<Bytes>, BodyError>> {
+        let Some(bytes) = frame.data_ref().map(Bytes::len) else { return Poll::Ready(Ok(frame)) };
+        match self.record.may_send(bytes) {
+            Ok(Sending::Goes) => {
+                self.record.sent(bytes);
+                Poll::Ready(Ok(frame))
+            }
+            Ok(Sending::Waits) => {
+                let mut pause = Box::pin(tokio::time::sleep(ASK_AGAIN));
+                // Polled once, so that it wakes.
+                let _ = pause.as_mut().poll(cx);
+                self.waiting = Some(Box::new(Waiting { frame, pause }));
+                Poll::Pending
+            }
+            Err(code) => {
+                self.record.refused(code);
+                Poll::Ready(Err(BodyError::TakenAway(code)))
+            }
+        }
     }
 
     fn poll_frame(
@@ -74,15 +108,19 @@ impl Streamed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(mut waiting) = this.waiting.take() {
+            if waiting.pause.as_mut().poll(cx).is_pending() {
+                this.waiting = Some(waiting);
+                return Poll::Pending;
+            }
+            return this.pass(waiting.frame, cx).map(Some);
+        }
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Err(error) = this.vigil.heard() {
                     return Poll::Ready(Some(Err(error)));
                 }
-                if let Some(data) = frame.data_ref() {
-                    this.record.sent(data.len());
-                }
-                Poll::Ready(Some(Ok(frame)))
+                this.pass(frame, cx).map(Some)
             }
             Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(BodyError::from))),
             // The answer has a bound of its own; a request that waits for nothing but a slow agent is cut here.

@@ -9,11 +9,12 @@ mod json_rpc;
 mod openai;
 mod problem;
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use creto_call::{Dialect, RefusalCode};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 pub(crate) use json_rpc::Asker;
 use serde::Serialize;
@@ -28,11 +29,13 @@ pub(crate) struct Refused {
     pub(crate) rule: String,
     /// What exactly, beyond the code's own sentence; for the agent to read.
     pub(crate) detail: String,
+    /// Seconds after which the same call may do better, when they are known.
+    pub(crate) retry_after_s: Option<NonZero<u32>>,
 }
 
 impl Refused {
     pub(crate) fn of(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self { code, policy: String::new(), rule: String::new(), detail: detail.into() }
+        Self { code, policy: String::new(), rule: String::new(), detail: detail.into(), retry_after_s: None }
     }
 
     /// One text that says it all, for forms that have room for one.
@@ -63,6 +66,7 @@ impl Refused {
                 | RefusalCode::CredentialUnavailable
                 | RefusalCode::NameUnresolved
                 | RefusalCode::UpstreamUnreachable
+                | RefusalCode::QuotaUnavailable
         )
     }
 }
@@ -127,6 +131,9 @@ pub(crate) fn answer(refused: &Refused, voice: &Voice, call_id: &str) -> Respons
         // OpenAI's and Anthropic's SDKs repeat a call on many statuses unless told not to.
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }
+    if let Some(seconds) = refused.retry_after_s {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.get()));
+    }
     if let Ok(id) = HeaderValue::from_str(call_id)
         && !call_id.is_empty()
     {
@@ -174,6 +181,7 @@ mod tests {
                 policy: "p".into(),
                 rule: "r".into(),
                 detail: "100% \"wrong\"\nand more".into(),
+                retry_after_s: NonZero::new(7),
             };
             for dialect in DIALECTS {
                 let (status, headers, mut text) =

@@ -56,6 +56,7 @@ fn enforcement() -> Enforcement {
         policy: None,
         credentials: Vec::new(),
         placeholders: Arc::new(Placeholders::new([]).unwrap()),
+        quotas: crate::quota::QuotaBook::empty(),
         chain: Some(HeldChain { scope: scope("*:*"), expires_at_s: HELD_UNTIL, delegation_id: vec![5] }),
         chain_revoked: false,
         scopes: HashMap::from([(*narrow.digest(), minted)]),

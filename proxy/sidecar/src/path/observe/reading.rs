@@ -98,6 +98,11 @@ impl Reading {
         Ok(data)
     }
 
+    /// Tokens that the answer so far took to write, by its text; 0 where nobody counts.
+    pub(crate) fn output_so_far(&self) -> u64 {
+        self.scanner.as_ref().map_or(0, Scanner::output_so_far)
+    }
+
     /// What is held back only because a secret could begin with it: sent when one side of a WebSocket has ended.
     pub(crate) fn rest(&mut self) -> Bytes {
         self.held = 0;

@@ -1,0 +1,58 @@
+//! reserve: quotas and budgets are taken before the call leaves. Most calls are covered by leases in hand; one that is not
+//! waits for the control plane's word, once.
+
+use creto_call::{Call, Meaning};
+
+use crate::enforcement::Enforcement;
+use crate::http::refuse::Refused;
+use crate::path::record::CallRecord;
+use crate::quota::QuotaAsk;
+use crate::sidecar::Sidecar;
+
+/// Reserves what leases in hand cover; gives back what has to be waited for.
+///
+/// # Errors
+/// A budget applies and what the call can cost is not known.
+pub(crate) fn at_once(
+    sidecar: &Sidecar,
+    enforcement: &Enforcement,
+    call: &Call<'_>,
+    meanings: &[Meaning<'_>],
+    bytes: Option<u64>,
+    record: &CallRecord,
+) -> Result<Option<Box<QuotaAsk>>, Refused> {
+    let Some(policy) = enforcement.policy.as_deref() else { return Ok(None) };
+    if enforcement.quotas.is_empty() {
+        return Ok(None);
+    }
+    let mut call = *call;
+    // The messages of a batch are one call.
+    call.details.meaning = meanings.first().copied().unwrap_or(call.details.meaning);
+    let Some(ask) = enforcement.quotas.ask(policy, &call, bytes)? else { return Ok(None) };
+    match ask.at_once(&sidecar.leases) {
+        Ok(hold) => {
+            record.hold(hold);
+            Ok(None)
+        }
+        Err(ask) => Ok(Some(ask)),
+    }
+}
+
+/// Waits for leases that cover the call.
+///
+/// # Errors
+/// A quota is used up, or the control plane does not say in time.
+pub(crate) async fn wait(sidecar: &Sidecar, ask: Box<QuotaAsk>, record: &CallRecord) -> Result<(), Refused> {
+    sidecar.metrics.quota_waits();
+    match ask.wait(&sidecar.leases).await {
+        Ok(hold) => {
+            record.hold(hold);
+            Ok(())
+        }
+        Err(refused) => {
+            sidecar.metrics.quota_refused();
+            record.refused(refused.code);
+            Err(refused)
+        }
+    }
+}
