@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 mod decision;
+mod ingest;
 mod models;
 mod process;
 mod proxy;
@@ -21,8 +22,9 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 5] = [
+const GROUPS: [(&str, Group); 6] = [
     ("decision", decision::run),
+    ("ingest", ingest::run),
     ("models", models::run),
     ("proxy", proxy::run),
     ("push", push::run),

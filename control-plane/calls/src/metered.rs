@@ -24,6 +24,11 @@ use crate::{CallsError, Reporter};
 use event::event;
 use who::Who;
 
+const HOUR_US: i64 = 3_600_000_000;
+/// How long ago, and how far ahead, a call counts: an hour and a minute within what the event store takes.
+const OLDEST_US: i64 = 35 * 24 * HOUR_US - HOUR_US;
+const NEWEST_US: i64 = 4 * 60_000_000;
+
 /// Turns ended calls into events.
 #[derive(Clone)]
 pub struct CallMeter {
@@ -78,7 +83,7 @@ impl CallMeter {
                         None => String::new(),
                     };
                     let draft = who.sign(event(one, ended, &self.prices)).delegation(delegation);
-                    recorded.push(Recorded { draft, at_us: ended.at_us, logical: 0 });
+                    recorded.push(Recorded { draft, at_us: countable(ended.at_us, now_us()), logical: 0 });
                 }
             }
         }
@@ -121,12 +126,27 @@ impl CallMeter {
             let place =
                 FramePlace { namespace: reporter.namespace, producer: &producer, epoch, first_sequence };
             let frame = Frame::new(pack_frame(place, now))?;
-            self.events.ingest_frame(reporter.namespace, frame, now_us()).await?;
+            let outcome = self.events.ingest_frame(reporter.namespace, frame, now_us()).await?;
+            if let Some(rejected) = outcome.rejected.first() {
+                tracing::error!(
+                    sidecar = reporter.sidecar_id,
+                    events = outcome.rejected.len(),
+                    code = rejected.code.as_str(),
+                    detail = %rejected.detail,
+                    "calls are on record and not metered"
+                );
+            }
             first_sequence += now.len() as u64;
             rest = later;
         }
         Ok(())
     }
+}
+
+/// When a call counts: when it ended by the sidecar's clock, but never so early or so late that the event store would not have
+/// it. A clock that is wrong, or a spool that was long away, moves a call's cost; it takes none away.
+fn countable(at_us: i64, now_us: i64) -> i64 {
+    at_us.clamp(now_us - OLDEST_US, now_us + NEWEST_US)
 }
 
 /// The entries above the mark, which must follow it without a hole.

@@ -28,6 +28,8 @@ pub const MAX_SIGNATURE_BYTES: usize = 4_096;
 pub const MAX_NAMESPACE_BYTES: usize = 63;
 /// Meters of one namespace, the built-in ones included.
 pub const MAX_METERS: usize = 1_000;
+/// Most sets of dimensions that meters over one type of events have: each is a series of its own for every event.
+pub const MAX_LAYOUTS: usize = 32;
 /// Dimensions of one meter.
 pub const MAX_DIMENSIONS: usize = 8;
 /// Properties one answer can be grouped by.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::bounds::MAX_METERS;
+use crate::bounds::{MAX_LAYOUTS, MAX_METERS};
 use crate::{Meter, StoreError, built_in_meters};
 
 /// Meters over one type of events that are kept apart by the same properties: their rollups lie side by side.
@@ -115,6 +115,14 @@ impl Catalog {
         }
         let mut catalog = self.clone();
         catalog.push(meter.clone(), since);
+        // Each set of dimensions is a series of sums of its own for every event of the type.
+        if catalog.layouts_of(&meter.event_type).count() > MAX_LAYOUTS {
+            return Err(StoreError::Full {
+                what: "sets of dimensions over one type of events",
+                most: MAX_LAYOUTS as u64,
+                next_step: "give meters of one type the same dimensions",
+            });
+        }
         Ok(Some(catalog))
     }
 

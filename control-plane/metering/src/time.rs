@@ -1,5 +1,7 @@
 //! Windows of UTC time.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::Window;
@@ -10,6 +12,12 @@ const HOUR_US: i64 = 60 * MINUTE_US;
 const DAY_US: i64 = 24 * HOUR_US;
 /// The latest time that is asked for: the start of the year 9998, in microseconds since 1970.
 pub(crate) const LAST_US: i64 = 253_339_228_800_000_000;
+
+/// The clock of this machine, in microseconds since 1970.
+pub(crate) fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
 
 impl Window {
     /// Where the window that `at_us` falls in starts, in microseconds since 1970.

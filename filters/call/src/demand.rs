@@ -15,6 +15,8 @@ pub struct Demand {
     pub refers: bool,
     /// It lets the provider run tools of its own, whose results the model reads.
     pub provider_tools: bool,
+    /// It asks for a speed or a place that may cost more.
+    pub premium: bool,
     /// Most calls of such tools, when the call says so.
     pub max_tool_calls: Option<u64>,
 }

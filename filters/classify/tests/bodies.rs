@@ -328,3 +328,13 @@ fn tools_that_the_provider_runs_are_told_from_those_of_the_caller() {
     let bounded = demand(RESPONSES, r#"{"model":"m","max_tool_calls":2,"tools":[{"type":"web_search"}]}"#);
     assert_eq!(bounded.max_tool_calls, Some(2));
 }
+
+#[test]
+fn every_prompt_of_a_list_is_answered() {
+    const COMPLETIONS: (&str, &str) = ("api.openai.com", "/v1/completions");
+    let answers = |body: &str| read_json(COMPLETIONS, body).expect(body).demand.answers;
+    assert_eq!(answers(r#"{"model":"m","prompt":["a","b","c"],"n":2}"#), Some(6));
+    assert_eq!(answers(r#"{"model":"m","prompt":[[1,2],[3]]}"#), Some(2));
+    assert_eq!(answers(r#"{"model":"m","prompt":[1,2,3]}"#), None, "one prompt, of tokens");
+    assert_eq!(answers(r#"{"model":"m","prompt":"a"}"#), None);
+}

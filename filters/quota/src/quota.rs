@@ -174,14 +174,12 @@ impl Quota {
 
     #[inline]
     pub(crate) fn take(&self, amount: u64, now_s: u64) -> Result<Take, Short> {
+        // Nothing needs no lease, and holds no slot open to settle against.
+        if amount == 0 && self.line.word().tag() != Tag::CLOSED {
+            return Ok(Take { tag: Tag::NONE, amount, signals_refill: false, overage: None });
+        }
         match self.line.take(amount, now_s) {
-            // Nothing taken holds no slot open, so there is no lease to settle it against.
-            Ok(Taken { tag, signals_refill }) => Ok(Take {
-                tag: if amount == 0 { Tag::NONE } else { tag },
-                amount,
-                signals_refill,
-                overage: None,
-            }),
+            Ok(Taken { tag, signals_refill }) => Ok(Take { tag, amount, signals_refill, overage: None }),
             Err(NotTaken { reason, left, signals_refill }) => {
                 self.not_covered(Short { reason, amount, left, signals_refill })
             }

@@ -167,6 +167,8 @@ where
             return Ok(());
         }
         counting.covers(got).await?;
+        // Before they are written: what breaks off midway may have got through.
+        counting.count(got);
         match &mut reading {
             None => to.write_all(&buffer[..got]).await.map_err(|_| Broken::Writing)?,
             Some(reading) => {
@@ -176,7 +178,6 @@ where
             }
         }
         to.flush().await.map_err(|_| Broken::Writing)?;
-        counting.count(got);
         moved.fetch_add(got as u64, Ordering::Relaxed);
     }
 }

@@ -77,7 +77,8 @@ pub(super) async fn load(
         let catalog = Catalog::restored(meters, loaded.progress.next_order);
         loaded.catalogs.insert(namespace, Arc::new(catalog));
     }
-    let oldest = loaded.progress.newest_us.saturating_sub(retention_us);
+    // A clock that ran ahead for a moment makes nothing old.
+    let oldest = loaded.progress.newest_us.min(crate::time::now_us()).saturating_sub(retention_us);
     let sql =
         "SELECT namespace, named, producer, epoch, mark, seen_us FROM account WHERE named OR seen_us >= ?1";
     let mut names: HashSet<Arc<str>, RandomState> = HashSet::default();

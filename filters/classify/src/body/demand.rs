@@ -16,8 +16,25 @@ pub(super) const MAX_KIND: usize = 32;
 pub(super) fn note(key: &str, top: bool, demand: &mut Demand) -> Place {
     match key {
         "type" if !top => return Place::Kind,
-        "image_url" | "input_audio" | "file" | "file_url" | "file_data" | "fileData" | "inlineData"
-        | "inline_data" | "source" | "image" | "video" | "document" | "audio" | "modalities" | "mask" => {
+        "image_url"
+        | "input_audio"
+        | "file"
+        | "file_url"
+        | "file_data"
+        | "fileData"
+        | "inlineData"
+        | "inline_data"
+        | "source"
+        | "image"
+        | "video"
+        | "document"
+        | "audio"
+        | "modalities"
+        | "responseModalities"
+        | "response_modalities"
+        | "speechConfig"
+        | "speech_config"
+        | "mask" => {
             demand.media = true;
         }
         "file_id" | "s3Location" | "fileUri" | "file_uri" => {
@@ -30,14 +47,15 @@ pub(super) fn note(key: &str, top: bool, demand: &mut Demand) -> Place {
         | "cachedContent"
         | "cached_content"
         | "container"
-        | "mcp_servers"
+        | "context_management"
             if top =>
         {
             demand.refers = true;
         }
         // A stored prompt is an object; that of completions is text, which counts by its bytes either way.
         "prompt" if top => return Place::StoredPrompt,
-        "web_search_options" if top => demand.provider_tools = true,
+        "web_search_options" | "mcp_servers" if top => demand.provider_tools = true,
+        "speed" | "inference_geo" if top => demand.premium = true,
         _ => {}
     }
     Place::Elsewhere

@@ -38,7 +38,11 @@ pub(crate) fn read(
     call.streaming |= reading.streaming;
     call.max_output_tokens = reading.limit.tokens();
     reading.demand.provider_tools |= reading.tools.has_providers_own();
-    reading.demand.answers = reading.answers.tokens();
+    let answers = reading.answers.tokens();
+    reading.demand.answers = match reading.prompts {
+        0 | 1 => answers,
+        prompts => Some(answers.unwrap_or(1).max(1).saturating_mul(prompts)),
+    };
     reading.demand.max_tool_calls = reading.tool_calls.tokens();
     call.demand = reading.demand;
     call.tools = reading.tools.into_names();
@@ -67,6 +71,8 @@ pub(super) enum Place {
     Kind,
     /// Text, or the name of what the provider keeps.
     StoredPrompt,
+    /// One of several prompts, each of which is answered.
+    OnePrompt,
     /// How many answers are asked for.
     Answers,
     /// Most calls of the provider's own tools.
@@ -85,6 +91,8 @@ pub(super) enum Place {
     Tool,
     /// The part of a tool that has its name: `function`, `toolSpec`.
     Named,
+    /// The same, of a tool that the provider runs.
+    SystemTool,
     /// A list of such parts: `functionDeclarations`.
     NamedList,
     ToolName,
@@ -100,6 +108,8 @@ struct Reading {
     streaming: bool,
     limit: Limit,
     answers: Limit,
+    /// Prompts of a call that has several.
+    prompts: u64,
     tool_calls: Limit,
     tools: Tools,
     demand: Demand,
@@ -121,6 +131,7 @@ impl Reading {
             streaming: false,
             limit: Limit::default(),
             answers: Limit::default(),
+            prompts: 0,
             tool_calls: Limit::default(),
             tools: Tools::default(),
             demand: Demand::default(),
@@ -203,12 +214,12 @@ impl Reading {
                 ("function", Place::Named),
                 ("custom", Place::Named),
                 ("toolSpec", Place::Named),
-                ("systemTool", Place::Named),
+                ("systemTool", Place::SystemTool),
                 ("functionDeclarations", Place::NamedList),
                 ("function_declarations", Place::NamedList),
                 ("tools", Place::Tools),
             ],
-            Place::Named => &[("name", Place::ToolName)],
+            Place::Named | Place::SystemTool => &[("name", Place::ToolName)],
             _ => &[],
         }
     }
@@ -249,6 +260,7 @@ impl Sink for Reading {
             Place::Tools => Place::Tool,
             Place::NamedList => Place::Named,
             Place::Models => Place::Models,
+            Place::StoredPrompt => Place::OnePrompt,
             _ => Place::Elsewhere,
         })
     }
@@ -292,6 +304,10 @@ impl Sink for Reading {
                     Some(tier.unwrap_or(Cow::Borrowed(demand::LONG_TIER)).into_owned());
                 Ok(())
             }
+            (Place::OnePrompt, Scalar::Text(_)) => {
+                self.prompts += 1;
+                Ok(())
+            }
             (Place::Kind, Scalar::Text(text)) => {
                 self.demand.refers |=
                     text.read_up_to(demand::MAX_KIND).is_some_and(|kind| kind == "item_reference");
@@ -316,6 +332,14 @@ impl Sink for Reading {
             (Place::ToolName | Place::ToolType, _) => Err(tool_is_no_string()),
             (Place::StoredPrompt, Shape::Object) => {
                 self.demand.refers = true;
+                Ok(())
+            }
+            (Place::OnePrompt, _) => {
+                self.prompts += 1;
+                Ok(())
+            }
+            (Place::SystemTool, _) => {
+                self.demand.provider_tools = true;
                 Ok(())
             }
             (Place::Tool, Shape::Object) => {

@@ -11,6 +11,8 @@ pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
 pub const MAX_FRAME_STRINGS: usize = 60_000;
 /// Property columns of a frame; the control plane takes 256.
 pub const MAX_FRAME_COLUMNS: usize = 240;
+/// Columns times events of a frame: what the control plane takes.
+pub const MAX_FRAME_CELLS: usize = 524_288;
 
 /// Columns that one property can need, by kind of value: numbers may need one more for those that are long.
 fn kind(value: &Value) -> (u8, usize) {
@@ -28,6 +30,8 @@ pub(crate) struct Budget {
     bytes: usize,
     strings: usize,
     columns: usize,
+    /// Events and columns that it has.
+    taken: (usize, usize),
     known: HashSet<(Text, u8)>,
     empty: bool,
 }
@@ -41,6 +45,7 @@ impl Budget {
             bytes: MAX_FRAME_BYTES,
             strings: MAX_FRAME_STRINGS,
             columns: MAX_FRAME_COLUMNS,
+            taken: (0, 0),
             known,
             empty: true,
         }
@@ -58,8 +63,12 @@ impl Budget {
                 columns += needs;
             }
         }
-        let fits =
-            self.events > 0 && bytes <= self.bytes && strings <= self.strings && columns <= self.columns;
+        let cells = (self.taken.0 + 1).saturating_mul(self.taken.1 + columns);
+        let fits = self.events > 0
+            && bytes <= self.bytes
+            && strings <= self.strings
+            && columns <= self.columns
+            && cells <= MAX_FRAME_CELLS;
         if !fits && !self.empty {
             // Whatever comes after keeps its order: the frame is full.
             self.events = 0;
@@ -70,6 +79,7 @@ impl Budget {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.strings = self.strings.saturating_sub(strings);
         self.columns = self.columns.saturating_sub(columns);
+        self.taken = (self.taken.0 + 1, self.taken.1 + columns);
         if columns > 0 {
             self.known.extend(draft.properties.iter().map(|(name, value)| (name.clone(), kind(value).0)));
         }

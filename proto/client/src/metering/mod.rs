@@ -37,7 +37,7 @@ mod pump;
 mod ring;
 mod spool;
 
-pub use budget::{MAX_FRAME_BYTES, MAX_FRAME_COLUMNS, MAX_FRAME_STRINGS};
+pub use budget::{MAX_FRAME_BYTES, MAX_FRAME_CELLS, MAX_FRAME_COLUMNS, MAX_FRAME_STRINGS};
 pub use client::MeteringClient;
 pub use columns::{FrameError, FramePlace, ReadEvent, ReadValue, pack_frame, read_frame};
 pub use counters::Counters;

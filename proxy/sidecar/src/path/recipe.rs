@@ -227,7 +227,9 @@ fn head<B>(
 /// Whether the body must be read before the call can be decided, and the call could then be allowed: what no body could
 /// save is refused unread.
 fn must_be_read(headed: &Headed, request: &Request<Incoming>) -> bool {
-    if request.body().is_end_stream() || headed.kind != Kind::Http {
+    // gRPC is not read, but a model's JSON is, whatever it calls itself.
+    let is_read = headed.kind == Kind::Http || (headed.kind == Kind::Grpc && headed.endpoint.reads_body());
+    if request.body().is_end_stream() || !is_read {
         return false;
     }
     let Some(policy) = &headed.enforcement.policy else { return false };
@@ -299,8 +301,10 @@ fn admit<B>(
         Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
     };
     // reserve: between the decision and the wire. hold: people will stand here too.
+    let room = if headed.endpoint.may_edit() && body.read { edit::MOST_ADDED } else { 0 };
+    let bytes = body.size.map(|size| if size > 0 { size + room } else { 0 });
     let lacks = understood.with_each(|meanings| {
-        reserve::at_once(sidecar, &headed.enforcement, &call, meanings, body.size, &judged.record)
+        reserve::at_once(sidecar, &headed.enforcement, &call, meanings, bytes, &judged.record)
     });
     let lacks = match lacks {
         Ok(lacks) => lacks,

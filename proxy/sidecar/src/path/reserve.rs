@@ -25,10 +25,7 @@ pub(crate) fn at_once(
     if enforcement.quotas.is_empty() {
         return Ok(None);
     }
-    let mut call = *call;
-    // The messages of a batch are one call.
-    call.details.meaning = meanings.first().copied().unwrap_or(call.details.meaning);
-    let Some(ask) = enforcement.quotas.ask(policy, &call, bytes)? else { return Ok(None) };
+    let Some(ask) = enforcement.quotas.ask(policy, call, meanings, bytes)? else { return Ok(None) };
     match ask.at_once(&sidecar.leases) {
         Ok(hold) => {
             record.hold(hold);
@@ -44,7 +41,7 @@ pub(crate) fn at_once(
 /// A quota is used up, or the control plane does not say in time.
 pub(crate) async fn wait(sidecar: &Sidecar, ask: Box<QuotaAsk>, record: &CallRecord) -> Result<(), Refused> {
     sidecar.metrics.quota_waits();
-    match ask.wait(&sidecar.leases).await {
+    match ask.wait().await {
         Ok(hold) => {
             record.hold(hold);
             Ok(())

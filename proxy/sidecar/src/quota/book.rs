@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::sync::Arc;
 
-use creto_call::{Call, RefusalCode};
+use creto_call::{Call, Meaning, RefusalCode};
 use creto_policy::{PolicySet, QuotaMeter, QuotaRule};
 use creto_prices::PriceList;
 use creto_quota::{Action, MAX_SET, QuotaSet, SetRefusal, Share};
@@ -80,16 +80,37 @@ impl QuotaBook {
         &self,
         policy: &PolicySet,
         call: &Call<'_>,
+        meanings: &[Meaning<'_>],
         bytes: Option<u64>,
     ) -> Result<Option<Box<QuotaAsk>>, Refused> {
         let Some(set) = &self.set else { return Ok(None) };
         let mut ask: Option<Box<QuotaAsk>> = None;
+        let each = meanings.iter().map(|meaning| {
+            let mut call = *call;
+            call.details.meaning = *meaning;
+            call
+        });
+        for call in each {
+            self.draw(policy, &call, bytes, set, &mut ask)?;
+        }
+        Ok(ask)
+    }
+
+    /// Adds what one message of the call draws on.
+    fn draw(
+        &self,
+        policy: &PolicySet,
+        call: &Call<'_>,
+        bytes: Option<u64>,
+        set: &Arc<QuotaSet>,
+        ask: &mut Option<Box<QuotaAsk>>,
+    ) -> Result<(), Refused> {
         for (at, rule) in policy.quotas_for(call) {
             let Some(entry) = self.entries.get(at) else { continue };
-            let ask = match &mut ask {
+            let ask = match ask {
                 Some(ask) => ask,
                 None => {
-                    let most = Most::of(call, bytes, self.prices.as_ref());
+                    let most = Most::of(call, call.details.meaning, bytes, self.prices.as_ref());
                     ask.insert(Box::new(QuotaAsk {
                         book: self.clone(),
                         set: Arc::clone(set),
@@ -104,6 +125,14 @@ impl QuotaBook {
                 }
             };
             ask.cut |= rule.cut_streams();
+            // Messages of a batch are one call, and a message each.
+            if let Some(share) = ask.shares.iter_mut().take(ask.count).find(|share| share.quota == at) {
+                share.amount += u64::from(rule.meter() == QuotaMeter::Messages);
+                continue;
+            }
+            if ask.egress.iter().any(|line| Arc::ptr_eq(line, &entry.line)) {
+                continue;
+            }
             if rule.meter() == QuotaMeter::EgressBytes {
                 ask.egress.push(Arc::clone(&entry.line));
             } else {
@@ -129,7 +158,7 @@ impl QuotaBook {
                 return Err(Refused::of(RefusalCode::QuotaUnavailable, words));
             }
         }
-        Ok(ask)
+        Ok(())
     }
 }
 
@@ -173,8 +202,8 @@ impl QuotaAsk {
                     Some((self.book.entries.get(share.quota)?, share.amount))
                 });
                 // It goes on all the same; the next need not.
-                let lacks = uncovered.map(|(entry, amount)| entry.line.need(amount)).count() > 0;
-                if lacks || hold.signals_refill() {
+                uncovered.for_each(|(entry, amount)| entry.line.need(amount));
+                if hold.signals_refill() {
                     desk.wake.notify_one();
                 }
                 Ok(Box::new(hold))
@@ -187,7 +216,7 @@ impl QuotaAsk {
     ///
     /// # Errors
     /// A quota is used up, or cannot be asked.
-    pub(crate) async fn wait(self: Box<Self>, desk: &LeaseDesk) -> Result<Box<QuotaHold>, Refused> {
+    pub(crate) async fn wait(self: Box<Self>) -> Result<Box<QuotaHold>, Refused> {
         let until = tokio::time::Instant::now() + LEASE_WAIT;
         loop {
             // One after the other: what this one lacks is asked for, then what the next does.
@@ -202,7 +231,6 @@ impl QuotaAsk {
                 return Err(lack.refused(said));
             }
             line.need(lack.amount);
-            desk.wake.notify_one();
             let answered = tokio::time::timeout_at(until, answers.changed()).await;
             if answered.is_err() {
                 return Err(lack.refused(Said::Away));

@@ -32,7 +32,7 @@ pub(crate) struct LeaseDesk {
     quotas: Quotas,
     lines: Mutex<BTreeMap<Box<str>, Arc<QuotaLine>>>,
     /// There is something to ask for, or to tell.
-    pub(crate) wake: Notify,
+    pub(crate) wake: Arc<Notify>,
     /// Made when a policy first asks for it: it takes a megabyte.
     prices: OnceLock<Arc<PriceList>>,
 }
@@ -45,7 +45,7 @@ impl std::fmt::Debug for LeaseDesk {
 
 impl LeaseDesk {
     pub(crate) fn new() -> Self {
-        Self { quotas: Quotas::new(), lines: Mutex::default(), wake: Notify::new(), prices: OnceLock::new() }
+        Self { quotas: Quotas::new(), lines: Mutex::default(), wake: Arc::default(), prices: OnceLock::new() }
     }
 
     /// What a policy says of quotas, with the leases that are in hand.
@@ -77,7 +77,8 @@ impl LeaseDesk {
         spec.warn_percent = rule.warn_percent();
         let quota = self.quotas.resolve(spec)?;
         let mut lines = self.lines.lock();
-        let line = lines.entry(name.into()).or_insert_with(|| Arc::new(QuotaLine::new(rule, quota)));
+        let line =
+            lines.entry(name.into()).or_insert_with(|| Arc::new(QuotaLine::new(rule, quota, &self.wake)));
         line.follow(rule, action);
         Ok(Arc::clone(line))
     }

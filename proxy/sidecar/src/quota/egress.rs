@@ -57,7 +57,7 @@ impl EgressRoom {
         let mut held = Vec::with_capacity(lines.len());
         for line in lines {
             match line.quota.reserve_owned(amount, now_s) {
-                Ok(reservation) => held.push((Arc::clone(line), Some(reservation))),
+                Ok(reservation) => held.push((Arc::clone(line), Some(noted(line, amount, reservation)))),
                 Err(_) => {
                     give_back(held);
                     return Err((Arc::clone(line), amount));
@@ -136,7 +136,7 @@ impl Pieces {
         let mut taken = Vec::with_capacity(self.held.len());
         for (line, _) in &self.held {
             match line.quota.reserve_owned(amount, now_s) {
-                Ok(reservation) => taken.push((Arc::clone(line), Some(reservation))),
+                Ok(reservation) => taken.push((Arc::clone(line), Some(noted(line, amount, reservation)))),
                 Err(_) => {
                     give_back(taken);
                     return Err(Arc::clone(line));
@@ -147,6 +147,16 @@ impl Pieces {
         self.held = taken;
         Ok(())
     }
+}
+
+/// What goes on without a lease asks for one, and what brings a lease to half for the next.
+fn noted(line: &QuotaLine, amount: u64, reservation: OwnedReservation) -> OwnedReservation {
+    if reservation.overage().is_some() {
+        line.need(amount);
+    } else if reservation.signals_refill() {
+        line.need(0);
+    }
+    reservation
 }
 
 fn give_back(held: Vec<(Arc<QuotaLine>, Option<OwnedReservation>)>) {

@@ -72,9 +72,7 @@ impl QuotaHold {
         egress.settle(if used.left { used.request_bytes } else { 0 });
         for (at, meter) in meters.into_iter().enumerate() {
             let (Some(meter), Some(reserved)) = (meter, shares.amount(at)) else { continue };
-            // What is not known is what was reserved, never nothing.
-            let actual = most.came_to(meter, &used).unwrap_or(reserved);
-            shares.settle_one(at, actual);
+            shares.settle_one(at, most.came_to(meter, reserved, &used));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use creto_policy::{Away, QuotaRule};
 use creto_quota::{Action, Lease, Quota};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::path::judge::now_s;
 
@@ -68,6 +68,8 @@ pub(crate) struct QuotaLine {
     state: Mutex<State>,
     /// Changes with each answer.
     answers: watch::Sender<u64>,
+    /// Wakes whoever asks the control plane.
+    wake: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,7 @@ struct State {
 }
 
 impl QuotaLine {
-    pub(crate) fn new(rule: &QuotaRule, quota: Arc<Quota>) -> Self {
+    pub(crate) fn new(rule: &QuotaRule, quota: Arc<Quota>, wake: &Arc<Notify>) -> Self {
         let line = Self {
             policy: rule.policy().into(),
             name: rule.name().into(),
@@ -102,6 +104,7 @@ impl QuotaLine {
                 in_use: true,
             }),
             answers: watch::Sender::new(0),
+            wake: Arc::clone(wake),
         };
         line.follow(rule, rule.action());
         line
@@ -126,6 +129,7 @@ impl QuotaLine {
     /// A call needs so much at once and waits for it.
     pub(crate) fn need(&self, amount: u64) {
         self.needed.fetch_max(amount, Ordering::Relaxed);
+        self.wake.notify_one();
     }
 
     /// Wakes with the next answer.
@@ -143,7 +147,9 @@ impl QuotaLine {
         let needed = self.needed.load(Ordering::Relaxed);
         let state = self.state.lock();
         // Quotas that nobody uses have no lease.
-        if needed == 0 && !(state.in_use && (self.quota.wants_refill() || self.is_ending())) {
+        let is_used = state.in_use && (self.quota.wants_refill() || self.is_ending());
+        // That somebody is there again is found out by asking.
+        if needed == 0 && !is_used && state.said != Said::Away {
             return None;
         }
         if state.said_to(needed) != Said::Nothing {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use creto_call::{Call, Meaning, ModelCall, ModelOperation};
+use creto_call::{Call, Kind as CallKind, Meaning, ModelApi, ModelCall, ModelOperation};
+use creto_metering::Settled;
 use creto_policy::QuotaMeter;
 use creto_prices::{
     Bounds, Kind, KindSet, ModelPrice, Money, PriceList, ServiceTier, TEMPLATE_TOKENS, Unpriced,
@@ -27,6 +28,10 @@ pub(crate) struct Most {
 
 #[derive(Clone, Debug)]
 struct MostOfModel {
+    /// Why nobody can say what it will use, or what it did.
+    uncounted: Option<&'static str>,
+    /// It asks for a speed or a place that costs more.
+    premium: bool,
     bounds: Bounds,
     /// The tier asked for; none for whichever the provider chooses.
     tier: Result<Option<ServiceTier>, Unpriced>,
@@ -41,10 +46,16 @@ struct PriceListOf(Arc<PriceList>);
 
 impl Most {
     /// What bounds the call; `bytes` are those of its body, where they are known.
-    pub(crate) fn of(call: &Call<'_>, bytes: Option<u64>, prices: Option<&Arc<PriceList>>) -> Self {
-        let model = match call.details.meaning {
+    pub(crate) fn of(
+        call: &Call<'_>,
+        meaning: Meaning<'_>,
+        bytes: Option<u64>,
+        prices: Option<&Arc<PriceList>>,
+    ) -> Self {
+        let model = match meaning {
             Meaning::Model(model) if model.operation != ModelOperation::CountTokens => {
-                Some(MostOfModel::of(model, bytes, prices))
+                let uncounted = uncounted(call, model, bytes);
+                Some(MostOfModel { uncounted, ..MostOfModel::of(model, bytes, prices) })
             }
             _ => None,
         };
@@ -62,6 +73,9 @@ impl Most {
                 _ => 0,
             });
         };
+        if let Some(why) = model.uncounted.filter(|_| meter.is_about_models()) {
+            return Err(why.to_owned());
+        }
         Ok(match meter {
             QuotaMeter::Calls | QuotaMeter::Messages => 1,
             QuotaMeter::LlmInputTokens => model.input(),
@@ -77,20 +91,29 @@ impl Most {
         self.model.as_ref().map_or(u64::MAX, MostOfModel::output)
     }
 
-    /// Units of a meter that the call did come to; none when nobody knows.
-    pub(super) fn came_to(&self, meter: QuotaMeter, used: &Used<'_>) -> Option<u64> {
+    /// Units of a meter that the call did come to. What is not known is what was reserved, never nothing; what was
+    /// estimated is not less than that.
+    pub(super) fn came_to(&self, meter: QuotaMeter, reserved: u64, used: &Used<'_>) -> u64 {
         if !used.left {
-            return Some(0);
+            return 0;
         }
-        if matches!(meter, QuotaMeter::Calls | QuotaMeter::Messages) {
-            return Some(1);
+        if !meter.is_about_models() {
+            return reserved;
         }
+        let Some(settled) = used.settled else {
+            // An error used nothing.
+            return if used.failed { 0 } else { reserved };
+        };
+        let Some(told) = self.told(meter, settled) else { return reserved };
+        let usage = &settled.usage;
+        // No answer of a model takes nothing: then nobody has told.
+        let untold = usage.input_total() == 0 && usage.output_total() == 0 && usage.images == 0;
+        if usage.estimated || (untold && !used.failed) { told.max(reserved) } else { told }
+    }
+
+    /// What the answer says; none when its price is not known.
+    fn told(&self, meter: QuotaMeter, settled: &Settled) -> Option<u64> {
         let model = self.model.as_ref()?;
-        let Some(settled) = used.settled else { return used.failed.then_some(0) };
-        // What broke off was estimated from what went by; the provider may have billed more.
-        if settled.usage.estimated && !settled.complete {
-            return None;
-        }
         let usage = &settled.usage;
         match meter {
             QuotaMeter::LlmInputTokens => Some(usage.input_total()),
@@ -99,9 +122,14 @@ impl Most {
             QuotaMeter::Cost(_) => {
                 let tier = ServiceTier::told(settled.service_tier.as_deref()).ok()?;
                 let price = model.answered_by(settled.response_model.as_deref())?;
-                nanodollars(&price.price(usage, tier).ok()?.amount).ok()
+                let cost = price.price(usage, tier).ok()?.amount;
+                let cost = match model.premium {
+                    true => Money::new(cost.amount().checked_mul_up(price.uplift())?, cost.currency()),
+                    false => cost,
+                };
+                nanodollars(&cost).ok()
             }
-            _ => Some(0),
+            _ => None,
         }
     }
 }
@@ -123,6 +151,8 @@ impl MostOfModel {
             reads_unseen: demand.media || demand.refers || demand.provider_tools || lasts || bytes.is_none(),
             server_tool_calls: if demand.provider_tools { tool_calls } else { 0 },
             kinds: if demand.media || is_images || lasts { KindSet::ALL } else { text },
+            // Providers describe tools to the model in words of their own.
+            extra_input_tokens: if call.tools.is_empty() { TEMPLATE_TOKENS } else { 4 * TEMPLATE_TOKENS },
             ..Bounds::new(bytes.unwrap_or(0))
         };
         let tier = match demand.service_tier.as_deref() {
@@ -137,11 +167,19 @@ impl MostOfModel {
             _ => Err(unknown),
         };
         let prices = prices.map(|prices| PriceListOf(Arc::clone(prices)));
-        Self { bounds, tier, price, provider: call.provider.as_str().into(), prices }
+        Self {
+            uncounted: None,
+            premium: demand.premium,
+            bounds,
+            tier,
+            price,
+            provider: call.provider.as_str().into(),
+            prices,
+        }
     }
 
     fn input(&self) -> u64 {
-        let held = self.bounds.input_bytes.saturating_add(TEMPLATE_TOKENS);
+        let held = self.bounds.input_bytes.saturating_add(self.bounds.extra_input_tokens);
         if !self.bounds.reads_unseen {
             return held;
         }
@@ -167,6 +205,17 @@ impl MostOfModel {
         });
         said.or_else(|| self.price.clone().ok())
     }
+}
+
+/// Why nobody can say what a call will use.
+fn uncounted(call: &Call<'_>, model: &ModelCall, bytes: Option<u64>) -> Option<&'static str> {
+    let is_openai = matches!(model.api, ModelApi::OpenAi | ModelApi::AzureOpenAi);
+    let is_realtime = model.operation == ModelOperation::Realtime && is_openai;
+    if call.kind == CallKind::WebSocket {
+        return (!is_realtime).then_some("what this WebSocket uses is not told in a form that is counted");
+    }
+    let unread = bytes != Some(0) && !call.details.body_read;
+    unread.then_some("its body was not read, so that nobody knows what it asks for")
 }
 
 /// Rounded up: a part of a billionth of a dollar is never free.

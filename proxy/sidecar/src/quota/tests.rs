@@ -10,7 +10,8 @@ use creto_prices::PriceList;
 use creto_quota::Lease;
 
 use super::line::Said;
-use super::{LeaseDesk, Most, QuotaBook, Sending, Used};
+use super::{LeaseDesk, Most, QuotaAsk, QuotaBook, Sending, Used};
+use crate::http::refuse::Refused;
 use crate::path::judge::now_s;
 
 struct Scene {
@@ -44,6 +45,10 @@ impl Scene {
         assert!(line.granted(&Lease { id, epoch: 1, amount, not_after_s: now_s() + 60 }, now_s()));
     }
 
+    fn ask(&self, meaning: Meaning<'_>, bytes: Option<u64>) -> Result<Option<Box<QuotaAsk>>, Refused> {
+        self.book.ask(&self.policy, &call(meaning), &[meaning], bytes)
+    }
+
     fn left(&self, quota: &str) -> u64 {
         self.desk.lines().into_iter().find(|line| &*line.name == quota).unwrap().quota.left()
     }
@@ -75,6 +80,11 @@ fn call<'a>(meaning: Meaning<'a>) -> Call<'a> {
     }
 }
 
+fn most_of(model: &ModelCall, bytes: u64, prices: &Arc<PriceList>) -> Most {
+    let meaning = Meaning::Model(model);
+    Most::of(&call(meaning), meaning, Some(bytes), Some(prices))
+}
+
 fn used(settled: Option<&Settled>) -> Used<'_> {
     Used { left: true, request_bytes: 0, failed: false, settled }
 }
@@ -93,7 +103,7 @@ fn a_call_holds_its_bound_and_gives_back_what_it_did_not_use() {
     scene.grant("tokens", 100_000);
     scene.grant("money", 1_000_000_000);
     let model = chat("gpt-4o", Some(500));
-    let ask = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(2_000)).unwrap().unwrap();
+    let ask = scene.ask(Meaning::Model(&model), Some(2_000)).unwrap().unwrap();
     let hold = ask.at_once(&scene.desk).unwrap();
     // Bytes and what providers add, read; and the answer.
     assert_eq!(scene.left("tokens"), 100_000 - (2_000 + 1_024 + 500));
@@ -111,7 +121,7 @@ fn what_is_not_known_counts_as_reserved_and_what_never_left_as_nothing() {
     scene.grant("tokens", 100_000);
     let model = chat("gpt-4o", Some(500));
     let hold = || {
-        let ask = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+        let ask = scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
         ask.at_once(&scene.desk).unwrap()
     };
     hold().settle(Used { left: false, ..used(None) });
@@ -141,7 +151,7 @@ fn one_quota_that_is_short_takes_from_none() {
     scene.grant("calls", 5);
     scene.grant("bytes", 999);
     let model = chat("gpt-4o", Some(500));
-    let ask = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+    let ask = scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
     assert!(ask.at_once(&scene.desk).is_err());
     assert_eq!((scene.left("tokens"), scene.left("calls"), scene.left("bytes")), (100_000, 5, 999));
 }
@@ -149,9 +159,9 @@ fn one_quota_that_is_short_takes_from_none() {
 #[test]
 fn a_call_that_no_quota_counts_takes_nothing() {
     let scene = Scene::of(TOKENS);
-    assert!(scene.book.ask(&scene.policy, &call(Meaning::Plain), None).unwrap().is_none());
+    assert!(scene.ask(Meaning::Plain, None).unwrap().is_none());
     let counting = ModelCall { operation: ModelOperation::CountTokens, ..chat("gpt-4o", None) };
-    assert!(scene.book.ask(&scene.policy, &call(Meaning::Model(&counting)), None).unwrap().is_none());
+    assert!(scene.ask(Meaning::Model(&counting), None).unwrap().is_none());
 }
 
 #[test]
@@ -160,7 +170,7 @@ fn a_budget_refuses_what_has_no_price() {
     for (model, tier) in [("gpt-of-nobody", None), ("gpt-4o", Some("bought-ahead"))] {
         let mut model = chat(model, Some(10));
         model.demand.service_tier = tier.map(str::to_owned);
-        let refused = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(10)).unwrap_err();
+        let refused = scene.ask(Meaning::Model(&model), Some(10)).unwrap_err();
         assert_eq!(
             (refused.code, refused.rule.as_str()),
             (RefusalCode::Unpriced, "money"),
@@ -176,7 +186,7 @@ fn pictures_and_what_the_provider_keeps_are_bounded_by_the_context_window() {
     let bound = |change: fn(&mut Demand)| {
         let mut model = chat("gpt-4o", Some(100));
         change(&mut model.demand);
-        let most = Most::of(&call(Meaning::Model(&model)), Some(1_000), Some(&prices));
+        let most = most_of(&model, 1_000, &prices);
         most.of_meter(QuotaMeter::LlmInputTokens).unwrap()
     };
     assert_eq!(bound(|_| {}), 2_024);
@@ -190,7 +200,7 @@ fn pictures_and_what_the_provider_keeps_are_bounded_by_the_context_window() {
     let answers = |answers| {
         let mut model = chat("gpt-4o", Some(100));
         model.demand.answers = answers;
-        let most = Most::of(&call(Meaning::Model(&model)), Some(1_000), Some(&prices));
+        let most = most_of(&model, 1_000, &prices);
         most.of_meter(QuotaMeter::LlmOutputTokens).unwrap()
     };
     assert_eq!((answers(None), answers(Some(0)), answers(Some(7))), (100, 100, 700));
@@ -206,7 +216,7 @@ proptest::proptest! {
         let prices = Arc::new(PriceList::built_in().unwrap());
         let mut asked = chat(model, Some(most));
         asked.demand.answers = Some(answers);
-        let bound = Most::of(&call(Meaning::Model(&asked)), Some(bytes), Some(&prices));
+        let bound = most_of(&asked, bytes, &prices);
         let part = |of: u64, part: f64| ((of as f64) * part) as u64;
         let read = part(bytes, read);
         let cached = part(read, cached);
@@ -219,7 +229,7 @@ proptest::proptest! {
         for meter in [
             QuotaMeter::LlmTokens, QuotaMeter::LlmInputTokens, QuotaMeter::LlmOutputTokens, QuotaMeter::Cost("USD"),
         ] {
-            let (most, came_to) = (bound.of_meter(meter).unwrap(), bound.came_to(meter, &used).unwrap());
+            let (most, came_to) = (bound.of_meter(meter).unwrap(), bound.came_to(meter, u64::MAX, &used));
             proptest::prop_assert!(came_to <= most, "{meter:?}: {came_to} of {most}");
         }
     }
@@ -229,12 +239,9 @@ proptest::proptest! {
 async fn a_call_waits_for_the_lease_it_needs() {
     let scene = Arc::new(Scene::of(TOKENS));
     let model = chat("gpt-4o", Some(500));
-    let ask = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+    let ask = scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
     let ask = ask.at_once(&scene.desk).unwrap_err();
-    let waits = tokio::spawn({
-        let scene = Arc::clone(&scene);
-        async move { ask.wait(&scene.desk).await }
-    });
+    let waits = tokio::spawn(ask.wait());
     scene.desk.wake.notified().await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     let line = scene.desk.lines().pop().unwrap();
@@ -258,10 +265,10 @@ async fn a_call_that_waits_hears_that_nothing_is_left() {
         (Said::Away, RefusalCode::QuotaUnavailable),
         (Said::Unknown, RefusalCode::QuotaUnavailable),
     ] {
-        let ask = scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+        let ask = scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
         let ask = ask.at_once(&scene.desk).unwrap_err();
         line.refused(said);
-        let refused = ask.wait(&scene.desk).await.unwrap_err();
+        let refused = ask.wait().await.unwrap_err();
         assert_eq!((refused.code, refused.rule.as_str()), (code, "tokens"), "{}", refused.detail);
     }
 }
@@ -272,7 +279,7 @@ fn a_body_without_a_length_is_covered_piece_by_piece() {
         "[[quota]]\nname = \"bytes\"\nmeter = \"egress.bytes\"\nlimit = 9_000_000\nperiod = \"daily\"",
     );
     scene.grant("bytes", 200_000);
-    let ask = scene.book.ask(&scene.policy, &call(Meaning::Plain), None).unwrap().unwrap();
+    let ask = scene.ask(Meaning::Plain, None).unwrap().unwrap();
     let hold = ask.at_once(&scene.desk).unwrap();
     assert!(hold.counts_bytes());
     assert_eq!(scene.left("bytes"), 200_000 - 65_536);
@@ -296,8 +303,7 @@ fn a_quota_goes_on_without_the_control_plane_only_where_policy_says_so() {
         let line = scene.desk.lines().pop().unwrap();
         line.refused(Said::Away);
         let model = chat("gpt-4o", Some(500));
-        let ask =
-            || scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+        let ask = || scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
         assert_eq!(ask().at_once(&scene.desk).is_ok(), goes_on);
         line.refused(Said::Exhausted { window_ends_ms: 0, available: 0 });
         assert!(ask().at_once(&scene.desk).is_err(), "it is back, and says no");
@@ -314,8 +320,7 @@ fn a_lease_in_use_is_replaced_at_half_and_one_that_nobody_uses_is_not() {
     let model = chat("gpt-4o", Some(500));
     let held: Vec<_> = (0..3)
         .map(|_| {
-            let ask =
-                scene.book.ask(&scene.policy, &call(Meaning::Model(&model)), Some(1_000)).unwrap().unwrap();
+            let ask = scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap();
             ask.at_once(&scene.desk).unwrap()
         })
         .collect();
@@ -334,4 +339,50 @@ fn a_lease_in_use_is_replaced_at_half_and_one_that_nobody_uses_is_not() {
     assert_eq!(line.ask(), None);
     line.need(5);
     assert_eq!(line.ask().map(|(request, _, needed)| (request, needed)), Some((2, 5)));
+}
+
+#[test]
+fn an_estimate_is_never_less_than_what_was_reserved_and_silence_is_no_nothing() {
+    let scene = Scene::of(TOKENS);
+    scene.grant("tokens", 100_000);
+    let model = chat("gpt-4o", Some(500));
+    let hold =
+        || scene.ask(Meaning::Model(&model), Some(1_000)).unwrap().unwrap().at_once(&scene.desk).unwrap();
+    let queued = answer(Usage { input: 250, output: 1, estimated: true, ..Usage::default() });
+    hold().settle(used(Some(&queued)));
+    assert_eq!(scene.left("tokens"), 100_000 - 2_524, "answered later, in the background");
+    hold().settle(used(Some(&answer(Usage::default()))));
+    assert_eq!(scene.left("tokens"), 100_000 - 2 * 2_524, "nobody told");
+    let much = answer(Usage { input: 50_000, estimated: true, ..Usage::default() });
+    hold().settle(used(Some(&much)));
+    assert_eq!(scene.left("tokens"), 100_000 - 3 * 2_524, "what is beyond the reservation is overrun");
+    let line = scene.desk.lines().pop().unwrap();
+    assert_eq!(line.quota.counts().overrun_units, 50_000 - 2_524);
+}
+
+#[test]
+fn a_quota_of_tokens_refuses_what_nobody_can_count() {
+    let scene = Scene::of(TOKENS);
+    let live =
+        ModelCall { operation: ModelOperation::Realtime, api: ModelApi::Gemini, ..chat("gemini-live", None) };
+    let mut socket = call(Meaning::Model(&live));
+    socket.kind = Kind::WebSocket;
+    let refused = scene.book.ask(&scene.policy, &socket, &[Meaning::Model(&live)], Some(0)).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::Unpriced, "{}", refused.detail);
+    let model = chat("gpt-4o", Some(5));
+    let mut unread = call(Meaning::Model(&model));
+    unread.details.body_read = false;
+    assert!(scene.book.ask(&scene.policy, &unread, &[Meaning::Model(&model)], Some(10)).is_err());
+}
+
+#[test]
+fn a_call_without_a_body_takes_no_bytes_and_needs_no_lease() {
+    let scene = Scene::of(
+        "[[quota]]\nname = \"bytes\"\nmeter = \"egress.bytes\"\nlimit = 9_000_000\nperiod = \"daily\"",
+    );
+    let line = scene.desk.lines().pop().unwrap();
+    line.refused(Said::Exhausted { window_ends_ms: 0, available: 0 });
+    let hold = scene.ask(Meaning::Plain, Some(0)).unwrap().unwrap().at_once(&scene.desk).unwrap();
+    hold.settle(used(None));
+    assert_eq!(line.quota.counts().overage, 0);
 }

@@ -80,7 +80,8 @@ impl Writer<'_> {
                 .execute(&mut *self.connection)
                 .await?;
         }
-        let oldest = progress.newest_us.saturating_sub(retention_us);
+        // A clock that ran ahead for a moment makes nothing old.
+        let oldest = progress.newest_us.min(crate::time::now_us()).saturating_sub(retention_us);
         let sql = "SELECT number, to_us FROM segment WHERE number < ?1 AND to_us < ?2 AND newest_us < ?2 ORDER BY number";
         let retired: Vec<(i64, i64)> = sqlx::query_as(sql)
             .bind(progress.position.segment.cast_signed())

@@ -70,6 +70,9 @@ pub(crate) struct Spool {
     segments: BTreeMap<u64, Segment>,
     /// The number of the segment that is written to, and its file.
     current: Option<(u64, File)>,
+    /// When it was opened, in milliseconds since 1970: what the names of its segments begin with. Once, since the clock may be
+    /// set back meanwhile and the order of a run's segments is that of their numbers.
+    opened_ms: u128,
     next: u64,
 }
 
@@ -105,6 +108,9 @@ impl Spool {
             segments: BTreeMap::new(),
             current: None,
             next: 1,
+            opened_ms: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_millis()),
         };
         let mut left = Vec::new();
         let mut recovered = Recovered::default();
@@ -218,9 +224,7 @@ impl Spool {
         }
         let number = self.next;
         self.next += 1;
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let millis = since.map_or(0, |since| since.as_millis());
-        let name = format!("{millis:014}-{:016x}-{number:010}.{SUFFIX}", self.epoch);
+        let name = format!("{:014}-{:016x}-{number:010}.{SUFFIX}", self.opened_ms, self.epoch);
         let path = self.folder.join(name);
         let failed = |source| SpoolError::File { path: path.clone(), source };
         let file = OpenOptions::new().create_new(true).write(true).open(&path).map_err(failed)?;

@@ -31,6 +31,8 @@ MAX_FRAME_BYTES = 1024 * 1024
 MAX_FRAME_STRINGS = 60_000
 #: Property columns of a frame; the control plane takes 256.
 MAX_FRAME_COLUMNS = 240
+#: Columns times events of a frame: what the control plane takes.
+MAX_FRAME_CELLS = 524_288
 #: Frames kept unanswered at once; then the queue fills up.
 MAX_WINDOW_FRAMES = 32
 #: Most events a queue may be told to hold.
@@ -157,6 +159,8 @@ class MeteringClient:
 
     def record(self, event: Event, *, wait: float = 0.0) -> None:
         """Takes an event; while the queue is full it waits for `wait` seconds, then raises `QueueFull`."""
+        # Whatever the caller does with its mapping afterwards, this is what was recorded.
+        event = replace(event, properties=dict(event.properties))
         event.check()
         if os.getpid() != self._pid:
             raise MeteringError("the process was forked: make a client in the child")
@@ -333,7 +337,13 @@ class MeteringClient:
             size += event.size()
             strings += 5 + 2 * len(event.properties)
             columns.update(columns_of(event))
-            full = size > MAX_FRAME_BYTES or strings > MAX_FRAME_STRINGS or len(columns) > MAX_FRAME_COLUMNS
+            cells = (len(events) + 1) * len(columns)
+            full = (
+                size > MAX_FRAME_BYTES
+                or strings > MAX_FRAME_STRINGS
+                or len(columns) > MAX_FRAME_COLUMNS
+                or cells > MAX_FRAME_CELLS
+            )
             if full and events:
                 break
             events.append(self._queue.popleft())
