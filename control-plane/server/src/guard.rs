@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use creto_store::Store;
 use http::header::AUTHORIZATION;
@@ -23,17 +24,29 @@ use crate::status::of_store;
 /// Calls handled at once, over all connections; streams count until they are open.
 pub(crate) const MAX_CALLS_AT_ONCE: usize = 1_024;
 
+/// Enrolments at once, and how long one may take: they come from anybody, and may hold up each other only.
+pub(crate) const MAX_ENROLLING: usize = 256;
+const ENROLLING: Duration = Duration::from_secs(5);
+
+/// Room for calls.
+#[derive(Clone)]
+struct Room {
+    calls: Arc<Semaphore>,
+    enrolling: Arc<Semaphore>,
+}
+
 /// Puts the guard before a service.
 #[derive(Clone)]
 pub(crate) struct GuardLayer {
     store: Arc<dyn Store>,
     events: EventsHttp,
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 impl GuardLayer {
     pub(crate) fn new(store: Arc<dyn Store>, events: EventsHttp) -> Self {
-        Self { store, events, room: Arc::new(Semaphore::new(MAX_CALLS_AT_ONCE)) }
+        let (calls, enrolling) = (Semaphore::new(MAX_CALLS_AT_ONCE), Semaphore::new(MAX_ENROLLING));
+        Self { store, events, room: Room { calls: Arc::new(calls), enrolling: Arc::new(enrolling) } }
     }
 }
 
@@ -41,7 +54,7 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        let (store, room) = (Arc::clone(&self.store), Arc::clone(&self.room));
+        let (store, room) = (Arc::clone(&self.store), self.room.clone());
         Guard { inner, store, events: self.events.clone(), room }
     }
 }
@@ -52,7 +65,7 @@ pub(crate) struct Guard<S> {
     inner: S,
     store: Arc<dyn Store>,
     events: EventsHttp,
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
@@ -75,7 +88,8 @@ where
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let store = Arc::clone(&self.store);
-        let room = Arc::clone(&self.room);
+        let enrolls = access_to(request.uri().path()) == Some(Access::EnrollmentToken);
+        let room = Arc::clone(if enrolls { &self.room.enrolling } else { &self.room.calls });
         // Events over plain HTTP ask for a token themselves and answer as HTTP does, also that they are busy.
         if request.uri().path() == events_http::PATH {
             let events = self.events.clone();
@@ -98,7 +112,14 @@ where
                 Ok(None) => {}
                 Err(status) => return Ok(status.into_http()),
             }
-            inner.call(Request::from_parts(head, body)).await
+            let called = inner.call(Request::from_parts(head, body));
+            if !enrolls {
+                return called.await;
+            }
+            match tokio::time::timeout(ENROLLING, called).await {
+                Ok(answer) => answer,
+                Err(_) => Ok(Status::deadline_exceeded("the enrolment took too long: try again").into_http()),
+            }
         })
     }
 }

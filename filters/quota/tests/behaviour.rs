@@ -40,14 +40,11 @@ fn told(quota: &Quota, now_s: u64) -> Vec<LeaseReport> {
 #[test]
 fn without_a_valid_lease_nothing_is_admitted() {
     let quota = quota("tokens", Action::Block);
-    for amount in [0, 1] {
-        assert_eq!(quota.reserve(amount, NOW_S).unwrap_err().reason, Reason::NothingGranted);
-    }
+    assert_eq!(quota.reserve(1, NOW_S).unwrap_err().reason, Reason::NothingGranted);
+    assert!(quota.reserve(0, NOW_S).is_ok(), "nothing needs no lease");
     quota.grant(&lease(1, 10), NOW_S).unwrap();
     assert!(quota.reserve(4, NOW_S + 9).is_ok());
-    for amount in [0, 1] {
-        assert_eq!(quota.reserve(amount, NOW_S + 10).unwrap_err().reason, Reason::Expired);
-    }
+    assert_eq!(quota.reserve(1, NOW_S + 10).unwrap_err().reason, Reason::Expired);
     let short = quota.reserve(7, NOW_S).unwrap_err();
     assert_eq!((short.reason, short.left, short.amount), (Reason::Spent, 6, 7));
     assert_eq!(short.to_string(), "7 units were asked for and 6 are left: the lease is spent");
@@ -55,7 +52,7 @@ fn without_a_valid_lease_nothing_is_admitted() {
     assert_eq!(quota.reserve(u64::MAX, NOW_S).unwrap_err().reason, Reason::LargerThanLease);
     assert_eq!(quota.revoke(1, 1), Some(6));
     assert_eq!(quota.reserve(1, NOW_S).unwrap_err().reason, Reason::NothingGranted);
-    assert_eq!(quota.counts().short, 8);
+    assert_eq!(quota.counts().short, 6);
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Model {
     fn reserve(&mut self, amount: u64, now_s: u64) -> Result<Hold, Reason> {
         let lease = match self.in_hand {
             _ if self.closed => return Err(Reason::Closed),
+            _ if amount == 0 => return Ok(Hold { lease: None, amount }),
             None => return Err(Reason::NothingGranted),
             Some(lease) if now_s >= lease.not_after_s => return Err(Reason::Expired),
             Some(lease) => lease,
@@ -90,7 +91,7 @@ impl Model {
             Some(left) => {
                 account.left = left;
                 account.open += u128::from(amount);
-                Ok(Hold { lease: (amount > 0).then_some(order), amount })
+                Ok(Hold { lease: Some(order), amount })
             }
         }
     }

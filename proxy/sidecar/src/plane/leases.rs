@@ -30,8 +30,8 @@ pub(crate) async fn run(desk: &LeaseDesk, process: u64, client: &SidecarClient) 
         for line in desk.lines() {
             line.look();
         }
-        match exchange_all(desk, process, client).await {
-            Ok(()) => tokio::time::sleep(GATHER).await,
+        match exchange(desk, process, client, Asks::Too).await {
+            Ok(_) => tokio::time::sleep(GATHER).await,
             Err(status) => {
                 tracing::debug!(%status, "no leases: the control plane does not answer");
                 for line in desk.lines() {
@@ -51,7 +51,18 @@ pub(crate) async fn give_back(desk: &LeaseDesk, process: u64, client: &SidecarCl
     for line in desk.lines() {
         line.quota.give_back();
     }
-    let _ = tokio::time::timeout(most, exchange_all(desk, process, client)).await;
+    let tell = async {
+        // What was under way when the sidecar was stopped is told first, and the rest after it.
+        while let Ok(true) = exchange(desk, process, client, Asks::Not).await {}
+    };
+    let _ = tokio::time::timeout(most, tell).await;
+}
+
+/// Whether leases are asked for, beside what is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Too,
+    Not,
 }
 
 /// One quota's part of a request.
@@ -60,8 +71,14 @@ struct Part {
     exchange: LeaseExchange,
 }
 
-async fn exchange_all(desk: &LeaseDesk, process: u64, client: &SidecarClient) -> Result<(), Status> {
-    let parts: Vec<Part> = desk.lines().into_iter().filter_map(part_of).collect();
+/// Tells, and asks, once; false when there was nothing to say.
+async fn exchange(
+    desk: &LeaseDesk,
+    process: u64,
+    client: &SidecarClient,
+    asks: Asks,
+) -> Result<bool, Status> {
+    let parts: Vec<Part> = desk.lines().into_iter().filter_map(|line| part_of(line, asks)).collect();
     for parts in parts.chunks(EXCHANGES) {
         let exchanges = parts.iter().map(|part| part.exchange.clone()).collect();
         let mut request = Request::new(ExchangeLeasesRequest { process, exchanges });
@@ -74,12 +91,13 @@ async fn exchange_all(desk: &LeaseDesk, process: u64, client: &SidecarClient) ->
             take_in(part, answer);
         }
     }
-    Ok(())
+    Ok(!parts.is_empty())
 }
 
-fn part_of(line: Arc<QuotaLine>) -> Option<Part> {
+fn part_of(line: Arc<QuotaLine>, asks: Asks) -> Option<Part> {
     let account = line.quota.take_report(now_s()).map(account_of);
-    let ask = line.ask().map(|(request, wanted, needed)| LeaseAsk { request, wanted, needed });
+    let ask = if asks == Asks::Too { line.ask() } else { None };
+    let ask = ask.map(|(request, wanted, needed)| LeaseAsk { request, wanted, needed });
     if account.is_none() && ask.is_none() {
         return None;
     }
