@@ -92,9 +92,10 @@ code=0
 say "creto calls"
 "$creto" calls --limit 20
 
-say "creto quota list and creto usage"
-"$creto" quota list
+say "creto usage and creto meter: every call is metered once"
 "$creto" usage --by model
+"$creto" meter query llm.cost --since 1h --by provider,model
+"$creto" meter verify
 
 say "summary"
 python3 - "$work/summary.json" <<'PYTHON'
