@@ -190,8 +190,7 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
         Ok(Some(ask)) => reserve::wait(sidecar, ask, &record).await,
         Err(refused) => Err(refused),
     };
-    if let Err(refused) = reserved {
-        record.refused(refused.code);
+    if reserved.is_err() {
         record.finish(Outcome::Refused);
         return;
     }

@@ -308,11 +308,7 @@ fn admit<B>(
     });
     let lacks = match lacks {
         Ok(lacks) => lacks,
-        Err(refused) => {
-            sidecar.metrics.quota_refused();
-            judged.record.refused(refused.code);
-            return Err(Box::new(end_refused(&judged.record, &refused)));
-        }
+        Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
     };
     let credential = credential.map(Arc::clone);
     let plan = plan::of(sidecar, &headed.enforcement, &call, &headed.destination, understood);

@@ -25,7 +25,8 @@ pub(crate) fn at_once(
     if enforcement.quotas.is_empty() {
         return Ok(None);
     }
-    let Some(ask) = enforcement.quotas.ask(policy, call, meanings, bytes)? else { return Ok(None) };
+    let asked = enforcement.quotas.ask(policy, call, meanings, bytes);
+    let Some(ask) = asked.map_err(|refused| counted(sidecar, record, refused))? else { return Ok(None) };
     match ask.at_once(&sidecar.leases) {
         Ok(hold) => {
             record.hold(hold);
@@ -46,10 +47,13 @@ pub(crate) async fn wait(sidecar: &Sidecar, ask: Box<QuotaAsk>, record: &CallRec
             record.hold(hold);
             Ok(())
         }
-        Err(refused) => {
-            sidecar.metrics.quota_refused();
-            record.refused(refused.code);
-            Err(refused)
-        }
+        Err(refused) => Err(counted(sidecar, record, refused)),
     }
+}
+
+/// A refusal for a quota, in metrics and on record.
+fn counted(sidecar: &Sidecar, record: &CallRecord, refused: Refused) -> Refused {
+    sidecar.metrics.quota_refused();
+    record.refused(refused.code);
+    refused
 }

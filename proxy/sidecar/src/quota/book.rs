@@ -35,7 +35,7 @@ pub(crate) struct QuotaBook {
 /// What a call draws on quotas; nothing is taken yet.
 #[derive(Clone, Debug)]
 pub(crate) struct QuotaAsk {
-    book: QuotaBook,
+    entries: Arc<[BookEntry]>,
     set: Arc<QuotaSet>,
     /// The first of its quotas.
     first: BookEntry,
@@ -110,9 +110,9 @@ impl QuotaBook {
             let ask = match ask {
                 Some(ask) => ask,
                 None => {
-                    let most = Most::of(call, call.details.meaning, bytes, self.prices.as_ref());
+                    let most = Most::of(call, bytes, self.prices.as_ref());
                     ask.insert(Box::new(QuotaAsk {
-                        book: self.clone(),
+                        entries: Arc::clone(&self.entries),
                         set: Arc::clone(set),
                         first: entry.clone(),
                         shares: [Share { quota: 0, amount: 0 }; MAX_SET],
@@ -172,19 +172,19 @@ impl QuotaAsk {
                 SetRefusal::Short { index, .. } => shares.get(index),
                 SetRefusal::NoQuota(_) | SetRefusal::TooMany(_) => None,
             };
-            let entry = share.and_then(|share| self.book.entries.get(share.quota));
+            let entry = share.and_then(|share| self.entries.get(share.quota));
             lack(entry.unwrap_or(&self.first), share.map_or(0, |share| share.amount))
         })?;
         let room = match EgressRoom::take(&self.egress, self.bytes, now_s) {
             Ok(room) => room,
             Err((line, amount)) => {
                 taken.release();
-                let entry = self.book.entries.iter().find(|entry| Arc::ptr_eq(&entry.line, &line));
+                let entry = self.entries.iter().find(|entry| Arc::ptr_eq(&entry.line, &line));
                 return Err(lack(entry.unwrap_or(&self.first), amount));
             }
         };
         let meters = std::array::from_fn(|at| {
-            let entry = shares.get(at).and_then(|share| self.book.entries.get(share.quota))?;
+            let entry = shares.get(at).and_then(|share| self.entries.get(share.quota))?;
             Some(entry.rule.meter())
         });
         Ok(QuotaHold::new(taken, meters, room, self.most.clone(), self.cut))
@@ -199,7 +199,7 @@ impl QuotaAsk {
             Ok(hold) => {
                 let uncovered = hold.uncovered().filter_map(|at| {
                     let share = self.shares.get(at)?;
-                    Some((self.book.entries.get(share.quota)?, share.amount))
+                    Some((self.entries.get(share.quota)?, share.amount))
                 });
                 // It goes on all the same; the next need not.
                 uncovered.for_each(|(entry, amount)| entry.line.need(amount));

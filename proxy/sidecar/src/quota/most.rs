@@ -1,7 +1,6 @@
 //! The most that a call can use, and what it did use.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use creto_call::{Call, Kind as CallKind, Meaning, ModelApi, ModelCall, ModelOperation};
 use creto_metering::Settled;
@@ -11,6 +10,7 @@ use creto_prices::{
 };
 
 use super::Used;
+use crate::path::record::now_us;
 
 /// Context window and longest answer of a model that the price list does not know, in tokens.
 const UNKNOWN_WINDOW: u64 = 1 << 20;
@@ -37,22 +37,14 @@ struct MostOfModel {
     tier: Result<Option<ServiceTier>, Unpriced>,
     price: Result<Arc<ModelPrice>, Unpriced>,
     provider: Box<str>,
-    prices: Option<PriceListOf>,
+    /// The list that answers are priced by.
+    prices: Option<Arc<PriceList>>,
 }
-
-/// The list that answers are priced by.
-#[derive(Clone, Debug)]
-struct PriceListOf(Arc<PriceList>);
 
 impl Most {
     /// What bounds the call; `bytes` are those of its body, where they are known.
-    pub(crate) fn of(
-        call: &Call<'_>,
-        meaning: Meaning<'_>,
-        bytes: Option<u64>,
-        prices: Option<&Arc<PriceList>>,
-    ) -> Self {
-        let model = match meaning {
+    pub(crate) fn of(call: &Call<'_>, bytes: Option<u64>, prices: Option<&Arc<PriceList>>) -> Self {
+        let model = match call.details.meaning {
             Meaning::Model(model) if model.operation != ModelOperation::CountTokens => {
                 let uncounted = uncounted(call, model, bytes);
                 Some(MostOfModel { uncounted, ..MostOfModel::of(model, bytes, prices) })
@@ -162,11 +154,11 @@ impl MostOfModel {
         let unknown = Unpriced { reason: creto_prices::Reason::UnknownModel };
         let price = match (prices, &call.model) {
             (Some(prices), Some(model)) => {
-                prices.resolve(&call.provider, model, now_ms()).map(|resolved| resolved.price)
+                prices.resolve(&call.provider, model, now_us() / 1_000).map(|resolved| resolved.price)
             }
             _ => Err(unknown),
         };
-        let prices = prices.map(|prices| PriceListOf(Arc::clone(prices)));
+        let prices = prices.cloned();
         Self {
             uncounted: None,
             premium: demand.premium,
@@ -201,7 +193,7 @@ impl MostOfModel {
     /// The prices of the model that answered; of the one asked for, when the answer does not say or nobody knows it.
     fn answered_by(&self, response_model: Option<&str>) -> Option<Arc<ModelPrice>> {
         let said = response_model.zip(self.prices.as_ref()).and_then(|(model, prices)| {
-            prices.0.resolve(&self.provider, model, now_ms()).ok().map(|resolved| resolved.price)
+            prices.resolve(&self.provider, model, now_us() / 1_000).ok().map(|resolved| resolved.price)
         });
         said.or_else(|| self.price.clone().ok())
     }
@@ -224,9 +216,4 @@ fn nanodollars(money: &Money) -> Result<u64, String> {
     let whole =
         count.div_euclid(AMOUNTS_A_NANODOLLAR) + i128::from(count.rem_euclid(AMOUNTS_A_NANODOLLAR) > 0);
     u64::try_from(whole).map_err(|_| format!("{money} is beyond what a budget can hold"))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

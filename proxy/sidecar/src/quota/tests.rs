@@ -81,8 +81,7 @@ fn call<'a>(meaning: Meaning<'a>) -> Call<'a> {
 }
 
 fn most_of(model: &ModelCall, bytes: u64, prices: &Arc<PriceList>) -> Most {
-    let meaning = Meaning::Model(model);
-    Most::of(&call(meaning), meaning, Some(bytes), Some(prices))
+    Most::of(&call(Meaning::Model(model)), Some(bytes), Some(prices))
 }
 
 fn used(settled: Option<&Settled>) -> Used<'_> {
