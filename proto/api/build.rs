@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "proto/creto/v1/policy.proto",
                 "proto/creto/v1/calls.proto",
                 "proto/creto/v1/quota.proto",
+                "proto/creto/v1/billing.proto",
                 "proto/creto/v1/metering.proto",
                 "proto/creto/v1/secrets.proto",
             ],

@@ -55,6 +55,21 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("/creto.v1.QuotaLeases/ExchangeLeases", Access::Sidecar),
     ("/creto.v1.QuotaView/ListQuotas", Access::Operator),
     ("/creto.v1.QuotaView/ListQuotaEvents", Access::Operator),
+    ("/creto.v1.Billing/PutBillingDocument", Access::Operator),
+    ("/creto.v1.Billing/ListBillingDocuments", Access::Operator),
+    ("/creto.v1.Billing/ChangeSubscription", Access::Operator),
+    ("/creto.v1.Billing/PreviewInvoice", Access::Operator),
+    ("/creto.v1.Billing/DrawUpInvoices", Access::Operator),
+    ("/creto.v1.Billing/FinalizeInvoice", Access::Operator),
+    ("/creto.v1.Billing/ListInvoices", Access::Operator),
+    ("/creto.v1.Billing/GetInvoice", Access::Operator),
+    ("/creto.v1.Billing/PayInvoice", Access::Operator),
+    ("/creto.v1.Billing/VoidInvoice", Access::Operator),
+    ("/creto.v1.Billing/CreditInvoice", Access::Operator),
+    ("/creto.v1.Billing/ListCreditNotes", Access::Operator),
+    ("/creto.v1.Billing/GetExport", Access::Operator),
+    ("/creto.v1.Billing/ListTriggers", Access::Operator),
+    ("/creto.v1.Billing/AcknowledgeTrigger", Access::Operator),
 ];
 
 /// What the table says of a path.

@@ -1,6 +1,7 @@
 //! Speaking as an operator.
 
 use creto_proto::v1::agent_registry_client::AgentRegistryClient;
+use creto_proto::v1::billing_client::BillingClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::enrollment_client::EnrollmentClient;
@@ -93,6 +94,12 @@ impl OperatorClient {
     #[must_use]
     pub fn secrets(&self) -> SecretStoreClient<OperatorChannel> {
         SecretStoreClient::new(self.channel.clone())
+    }
+
+    /// Plans, subscriptions and invoices.
+    #[must_use]
+    pub fn billing(&self) -> BillingClient<OperatorChannel> {
+        BillingClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// Meters, what they come to, and the accounts of producers.
