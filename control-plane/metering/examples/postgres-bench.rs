@@ -9,18 +9,15 @@
     reason = "a measurement, not the product"
 )]
 
-#[path = "../tests/postgres_server/frames.rs"]
+#[path = "../tests/frames/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with the tests")]
 mod frames;
-#[path = "../tests/postgres_server/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the tests")]
-mod postgres_server;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use creto_event_store::postgres::{PostgresEventStore, PostgresOptions};
 use creto_event_store::{Aggregation, Event, EventId, EventStore, Frame, Meter, MeterQuery, Value};
-use postgres_server::PostgresServer;
+use creto_test_services::PostgresServer;
 
 const AGENTS: u64 = 10_000;
 const TYPES: u64 = 20;

@@ -120,6 +120,14 @@ impl Accumulator {
         }
     }
 
+    /// Distinct values it holds.
+    pub(crate) fn members(&self) -> usize {
+        match self {
+            Self::Unique(unique) => unique.members.len(),
+            _ => 0,
+        }
+    }
+
     /// Takes one event in. A measure of another kind, which judgement has kept out, changes nothing. How many bytes
     /// of memory it took is returned (0 but for new distinct values).
     pub(crate) fn add(&mut self, measure: Measure<'_>, place: Place) -> usize {

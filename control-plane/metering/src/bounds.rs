@@ -38,6 +38,40 @@ pub const MAX_GROUP_BY: usize = 8;
 pub const MAX_ANSWER_VALUES: usize = 100_000;
 /// Distinct values one window of one meter counts, of one series in the rollups and of one group in an answer.
 pub const MAX_MEMBERS: usize = 100_000;
+/// Distinct values one answer counts, over all its windows and groups together.
+pub const MAX_ANSWER_MEMBERS: usize = 1_000_000;
+/// How long an epoch must have been silent before it is retired for another of its producer, in microseconds
+/// (10 minutes).
+pub const MIN_IDLE_US: i64 = 10 * 60 * 1_000_000;
+/// Epochs held of one producer in one namespace.
+pub const MAX_EPOCHS_OF_PRODUCER: usize = 4_096;
+/// Epochs held of all producers of one namespace.
+pub const MAX_EPOCHS_OF_NAMESPACE: usize = 100_000;
+/// Epochs held of all producers of all namespaces.
+pub const MAX_EPOCHS: usize = 1_000_000;
+/// Bytes of events one namespace has on disk.
+pub const DEFAULT_NAMESPACE_BYTES: u64 = 64 << 30;
+/// Bytes of events, and of what they come to, of all namespaces on disk.
+pub const DEFAULT_DISK_BYTES: u64 = 256 << 30;
+
+/// How many epochs of producers are held. At each of them an epoch of the same producer that was silent for
+/// [`MIN_IDLE_US`] is retired, and where there is none a new epoch is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochBounds {
+    /// Of one producer in one namespace.
+    pub of_producer: usize,
+    /// Of all producers of one namespace.
+    pub of_namespace: usize,
+    /// Of all namespaces.
+    pub all: usize,
+}
+
+impl Default for EpochBounds {
+    fn default() -> Self {
+        Self { of_producer: MAX_EPOCHS_OF_PRODUCER, of_namespace: MAX_EPOCHS_OF_NAMESPACE, all: MAX_EPOCHS }
+    }
+}
+
 /// How far ahead of now an event may be, in microseconds (5 minutes).
 pub const DEFAULT_MAX_AHEAD_US: i64 = 5 * 60 * 1_000_000;
 /// How old an event may be when it comes in, in microseconds (35 days).

@@ -221,3 +221,17 @@ pub enum StoreError {
     #[error("events cannot be kept now ({0}); send them again")]
     Away(String),
 }
+
+impl StoreError {
+    /// Epochs are at a bound.
+    pub(crate) const fn epochs(what: &'static str, most: usize) -> Self {
+        let next_step = "have producers keep their epoch while they run; epochs nobody sends in any more make room once they are older than events may be late";
+        Self::Full { what, most: most as u64, next_step }
+    }
+
+    /// Bytes are at a bound.
+    pub(crate) const fn bytes(what: &'static str, most: u64) -> Self {
+        let next_step = "give events more disk, or keep them for a shorter time; older ones make room when they are past retention";
+        Self::Full { what, most, next_step }
+    }
+}

@@ -49,11 +49,14 @@ pub enum RejectCode {
     TooLong = 8,
     /// A named event of the same source and id came before with another payload.
     Conflict = 9,
+    /// Its producer has had more epochs than are held, this one is not held any more or was begun since, and the event is
+    /// from a time when it may have been counted in one that is not held any more.
+    EpochRetired = 10,
 }
 
 impl RejectCode {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownEventType,
         Self::TimeTooOld,
         Self::TimeInFuture,
@@ -63,6 +66,7 @@ impl RejectCode {
         Self::BadName,
         Self::TooLong,
         Self::Conflict,
+        Self::EpochRetired,
     ];
 
     /// Its name on the API.
@@ -78,6 +82,7 @@ impl RejectCode {
             Self::BadName => "bad_name",
             Self::TooLong => "too_long",
             Self::Conflict => "conflict",
+            Self::EpochRetired => "epoch_retired",
         }
     }
 
@@ -113,6 +118,15 @@ impl Rejection {
     fn new(code: RejectCode, mut detail: String) -> Self {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL_BYTES));
         Self { code, detail }
+    }
+
+    /// Of an event up to `until_us` (microseconds since 1970) in an epoch that is new, or was when others of its producer
+    /// had been retired.
+    pub(crate) fn epoch_retired(until_us: i64) -> Self {
+        let detail = format!(
+            "the producer has had more epochs than are held: an event up to {until_us} (microseconds since 1970) may have been counted in one of them"
+        );
+        Self::new(RejectCode::EpochRetired, detail)
     }
 }
 

@@ -52,9 +52,13 @@ pub enum NamedOutcome {
 pub struct ProducerAccount {
     /// Its name. Named events count under their source, in epoch 0.
     pub producer: Arc<str>,
-    /// The run of its process; 0 for named events.
+    /// The run of its process; 0 for named events and for retired epochs.
     pub epoch: u64,
-    /// The mark: every sequence up to it has come in, so `highest_sequence = accepted + rejected`. Zero for named events.
+    /// How many epochs this is the account of that are not held any more, added up; 0 for the account of one epoch, or of
+    /// named events.
+    pub retired_epochs: u64,
+    /// The mark: every sequence up to it has come in, so `highest_sequence = accepted + rejected`. Zero for named
+    /// events and retired epochs.
     pub highest_sequence: u64,
     /// Events that came in, repeated ones included, counted as they come in and not added up from the rest.
     pub sent: u64,

@@ -9,7 +9,7 @@ use creto_rating::Exact;
 use thiserror::Error;
 
 use crate::Meter;
-use crate::bounds::{MAX_ANSWER_VALUES, MAX_GROUP_BY};
+use crate::bounds::{MAX_ANSWER_MEMBERS, MAX_ANSWER_VALUES, MAX_GROUP_BY};
 use crate::time::MINUTE_US;
 
 /// A window of rollups, in UTC.
@@ -113,6 +113,11 @@ pub enum QueryError {
         "the answer would have more than {MAX_ANSWER_VALUES} values: ask for a shorter time, longer windows or fewer groups"
     )]
     TooLarge,
+    /// More distinct values than an answer counts.
+    #[error(
+        "the answer would count more than {MAX_ANSWER_MEMBERS} distinct values in all its windows and groups: ask for a shorter time, fewer windows or fewer groups"
+    )]
+    TooManyMembers,
 }
 
 /// The number a meter comes to, in a window and a group.

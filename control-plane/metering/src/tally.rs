@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::accumulator::{Measure, Place};
-use crate::bounds::MAX_ANSWER_VALUES;
+use crate::bounds::{MAX_ANSWER_MEMBERS, MAX_ANSWER_VALUES};
 use crate::{Accumulator, Aggregation, Event, Meter, MeterQuery, MeterValue, QueryError, StoreError, Value};
 
 /// Why there is no answer.
@@ -39,6 +39,8 @@ pub struct Tally {
     meter: Meter,
     query: MeterQuery,
     sums: HashMap<Key, Accumulator, foldhash::fast::FixedState>,
+    /// Distinct values in them.
+    members: usize,
 }
 
 impl Tally {
@@ -48,7 +50,7 @@ impl Tally {
     /// What is wrong with the question.
     pub fn new(meter: &Meter, query: &MeterQuery) -> Result<Self, TallyError> {
         query.check(meter)?;
-        Ok(Self { meter: meter.clone(), query: query.clone(), sums: HashMap::default() })
+        Ok(Self { meter: meter.clone(), query: query.clone(), sums: HashMap::default(), members: 0 })
     }
 
     /// Takes in one event; those of other types, times and groups change nothing. `order` is its number in the order of
@@ -90,8 +92,11 @@ impl Tally {
         let group = self.query.group_by.iter().map(|name| value(name)).collect();
         let place = Place { at_us: event.at_us, logical: event.logical, order };
         let aggregation = self.meter.aggregation;
-        self.sum(event.at_us, group, aggregation)?.add(measure, place);
-        Ok(())
+        let sum = self.sum(event.at_us, group, aggregation)?;
+        let before = sum.members();
+        sum.add(measure, place);
+        let more = sum.members() - before;
+        self.count_members(more)
     }
 
     /// Takes in what a rollup came to, of a window that starts at `start_us` and is within one of the question's.
@@ -108,8 +113,11 @@ impl Tally {
             return Ok(());
         }
         let aggregation = self.meter.aggregation;
-        self.sum(start_us, group, aggregation)?.merge(rollup);
-        Ok(())
+        let sum = self.sum(start_us, group, aggregation)?;
+        let before = sum.members();
+        sum.merge(rollup);
+        let more = sum.members() - before;
+        self.count_members(more)
     }
 
     /// Takes in what another came to, of the same question.
@@ -134,10 +142,17 @@ impl Tally {
         member: &[u8],
     ) -> Result<(), TallyError> {
         let aggregation = self.meter.aggregation;
-        if let Accumulator::Unique(unique) = self.sum(start_us, group, aggregation)? {
-            unique.insert_member(member.into());
+        let Accumulator::Unique(unique) = self.sum(start_us, group, aggregation)? else { return Ok(()) };
+        let is_new = unique.insert_member(member.into()) > 0;
+        self.count_members(usize::from(is_new))
+    }
+
+    fn count_members(&mut self, more: usize) -> Result<(), TallyError> {
+        self.members += more;
+        match self.members > MAX_ANSWER_MEMBERS {
+            true => Err(QueryError::TooManyMembers.into()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn sum(
@@ -160,7 +175,7 @@ impl Tally {
     /// # Errors
     /// [`TallyError::TooManyMembers`] when distinct values are more than are counted.
     pub fn values(self) -> Result<Vec<MeterValue>, TallyError> {
-        let Self { meter, query, sums } = self;
+        let Self { meter, query, sums, .. } = self;
         let mut values = Vec::with_capacity(sums.len());
         for ((start, group), sum) in sums {
             // What is weighted by time is so within the part of the window that was asked for.
@@ -177,5 +192,26 @@ impl Tally {
         }
         values.sort_by(|a, b| (a.window_starts_us, &a.group).cmp(&(b.window_starts_us, &b.group)));
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_values_of_one_answer_are_bounded_over_all_windows_and_groups() {
+        let meter = Meter::new("users", "use", Aggregation::UniqueCount, "user").by(&["model"]);
+        let query = MeterQuery::new("users", 0, 60_000_000).by(&["model"]);
+        let mut tally = Tally::new(&meter, &query).unwrap();
+        let groups: Vec<Arc<str>> = (0..11).map(|group| group.to_string().into()).collect();
+        for value in 0..MAX_ANSWER_MEMBERS as u32 {
+            let group = vec![Arc::clone(&groups[value as usize % 11])];
+            tally.member(0, group, &value.to_le_bytes()).unwrap();
+        }
+        // One that was there is no more.
+        tally.member(0, vec![Arc::clone(&groups[0])], &0_u32.to_le_bytes()).unwrap();
+        let refused = tally.member(0, vec![Arc::clone(&groups[0])], b"another");
+        assert_eq!(refused, Err(TallyError::Query(QueryError::TooManyMembers)));
     }
 }

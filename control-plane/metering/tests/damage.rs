@@ -235,3 +235,84 @@ async fn a_database_that_is_lost_is_made_again_from_the_log() {
     assert_eq!(outcomes, vec![NamedOutcome::Duplicate]);
     store.close().await.unwrap();
 }
+
+/// Three runs of a store, a segment each; the database knows how the first two ended.
+async fn three_runs(folder: &Path, units: &str) {
+    for run in 0..3_u64 {
+        let store = EmbeddedEventStore::open(folder, options()).await.unwrap();
+        define(&store, NAMESPACE).await;
+        let samples = [sample().number("units", units), sample()];
+        send(&store, NAMESPACE, run * 2 + 1, &samples).await;
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_was_sealed_and_is_shorter_or_gone_is_missed_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    three_runs(folder.path(), "1").await;
+    let skipping = EmbeddedOptions { skip_damaged: true, ..options() };
+    for number in [1, 2] {
+        let path = segment(folder.path(), number);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 8]).unwrap();
+        let refused = EmbeddedEventStore::open(folder.path(), options()).await.unwrap_err();
+        let StoreError::Damaged { segment, what, .. } = &refused else { panic!("{refused}") };
+        assert!(*segment == path && what.contains("acknowledged"), "{refused}");
+        std::fs::remove_file(&path).unwrap();
+        let refused = EmbeddedEventStore::open(folder.path(), options()).await.unwrap_err();
+        let StoreError::Damaged { segment, what, .. } = &refused else { panic!("{refused}") };
+        assert!(*segment == path && what.contains("missing"), "{refused}");
+        let store = EmbeddedEventStore::open(folder.path(), skipping.clone()).await.unwrap();
+        assert_eq!(store.recovery().damage.len(), 1);
+        store.close().await.unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+    }
+    EmbeddedEventStore::open(folder.path(), options()).await.unwrap().close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_is_another_one_is_noticed_by_its_checksum() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    three_runs(folder.path(), "1").await;
+    three_runs(other.path(), "2").await;
+    let read = async || {
+        let store = EmbeddedEventStore::open(folder.path(), options()).await.unwrap();
+        let read = store.recompute(NAMESPACE, &today("use.sum")).await;
+        // The second time it is not compared again, and says the same.
+        assert_eq!(store.recompute(NAMESPACE, &today("use.sum")).await, read);
+        store.close().await.unwrap();
+        read
+    };
+    assert_eq!(read().await.unwrap()[0].value.to_i64(), Some(3));
+    let [mine, theirs] = [&folder, &other].map(|folder| std::fs::read(segment(folder.path(), 2)).unwrap());
+    assert!(mine.len() == theirs.len() && mine != theirs);
+    std::fs::write(segment(folder.path(), 2), theirs).unwrap();
+    let refused = read().await.unwrap_err();
+    assert!(refused.to_string().contains("checksum"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_cannot_be_read_is_kept_for_the_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    three_runs(folder.path(), "1").await;
+    for name in ["events.db", "events.db-wal", "events.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    let path = segment(folder.path(), 2);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[9] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    EmbeddedEventStore::open(folder.path(), options()).await.unwrap_err();
+    let skipping = EmbeddedOptions { skip_damaged: true, ..options() };
+    for _ in 0..3 {
+        let store = EmbeddedEventStore::open(folder.path(), skipping.clone()).await.unwrap();
+        let values = ask(&store, NAMESPACE, &today("use.count")).await;
+        assert_eq!(values[0].events, 4);
+        store.checkpoint().await.unwrap();
+        store.close().await.unwrap();
+        assert_eq!(std::fs::read(path.with_extension("events.damaged")).unwrap(), bytes);
+    }
+    // What is known to be lost keeps nobody from starting.
+    EmbeddedEventStore::open(folder.path(), options()).await.unwrap().close().await.unwrap();
+}

@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 
 use async_trait::async_trait;
+use creto_event_store::conformance::EPOCHS;
 use creto_event_store::{
     EmbeddedEventStore, EmbeddedOptions, Event, EventStore, Frame, FrameOutcome, Meter, MeterQuery,
     MeterValue, NamedEvent, NamedOutcome, ProducerAccount, StoreError,
@@ -69,13 +70,17 @@ impl EventStore for Checkpointing {
     }
 }
 
+fn options() -> EmbeddedOptions {
+    EmbeddedOptions { epochs: EPOCHS, ..EmbeddedOptions::default() }
+}
+
 macro_rules! both_ways {
     ($($scenario:ident)+) => {
         mod as_it_is {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
                 let folder = tempfile::tempdir().unwrap();
-                let store = super::EmbeddedEventStore::open(folder.path(), super::EmbeddedOptions::default()).await.unwrap();
+                let store = super::EmbeddedEventStore::open(folder.path(), super::options()).await.unwrap();
                 creto_event_store::conformance::$scenario(&store).await;
                 store.close().await.unwrap();
             })+
@@ -84,7 +89,7 @@ macro_rules! both_ways {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
                 let folder = tempfile::tempdir().unwrap();
-                let store = super::EmbeddedEventStore::open(folder.path(), super::EmbeddedOptions::default()).await.unwrap();
+                let store = super::EmbeddedEventStore::open(folder.path(), super::options()).await.unwrap();
                 creto_event_store::conformance::$scenario(&super::Checkpointing(store.clone())).await;
                 store.close().await.unwrap();
             })+

@@ -2,12 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 
-#[path = "postgres_server/frames.rs"]
 #[allow(unreachable_pub, reason = "a module of several tests")]
 mod frames;
-#[path = "postgres_server/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "tests of other kinds use the rest")]
-mod postgres_server;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,7 +14,7 @@ use creto_event_store::{
     Value, Window,
 };
 use frames::frame;
-use postgres_server::PostgresServer;
+use creto_test_services::PostgresServer;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -224,14 +220,14 @@ async fn replicas_that_start_at_once_make_one_schema() {
         .fetch_all(&mut connection)
         .await
         .unwrap();
-    assert_eq!(versions, [1]);
+    assert_eq!(versions, [1, 2]);
     assert_eq!(again.meters("acme").await.unwrap().len(), 7);
     sqlx::query("INSERT INTO creto_events.schema_migrations (version) VALUES (99)")
         .execute(&mut connection)
         .await
         .unwrap();
     let refused = PostgresEventStore::open(PostgresOptions::new(&server.url())).await.unwrap_err();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 99, known: 2, .. }), "{refused}");
 }
 
 /// All at once, in tasks of their own.
@@ -361,7 +357,7 @@ async fn a_server_that_is_away_acknowledges_nothing_and_may_be_tried_again() {
     let store = open(&server).await;
     let call = || event("creto.call", NOW, &[("total_tokens", number("1"))]);
     store.ingest_frame("acme", frame("p", 1, 1, &[call()]), NOW).await.unwrap();
-    server.kill();
+    server.kill9();
     let away = store.ingest_frame("acme", frame("p", 1, 2, &[call()]), NOW).await.unwrap_err();
     assert!(matches!(away, StoreError::Away(_)), "{away}");
     let away = store.ingest_named("acme", vec![named("1", call())], NOW).await.unwrap_err();
@@ -387,4 +383,76 @@ async fn a_server_that_forgets_is_refused() {
     let relaxed = PostgresServer::start_with(&["synchronous_commit=off"]).await;
     let store = open(&relaxed).await;
     store.ingest_frame("acme", frame("p", 1, 1, &[event("creto.call", NOW, &[])]), NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_in_parts_and_all_of_it() {
+    let server = PostgresServer::start().await;
+    let store = open(&server).await;
+    let call = || event("creto.call", NOW, &[]);
+    store.ingest_frame("acme", frame("p", 1, 1, &[call()]), NOW).await.unwrap();
+    store.ingest_named("acme", vec![named("kept", call())], NOW).await.unwrap();
+    let mut connection = PgConnection::connect(&server.url()).await.unwrap();
+    for sql in [
+        "INSERT INTO creto_events.named SELECT 'acme', '/old', n::text, '', 1 FROM generate_series(1, 25000) n",
+        "INSERT INTO creto_events.producers SELECT 'acme', false, 'old-' || n, 1, 1, 1, 1, 0, '{}', 1 \
+         FROM generate_series(1, 12000) n",
+        "UPDATE creto_events.namespaces SET epochs = epochs + 12000",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    // As somebody who is at work on one of them: it goes the next time, and nobody waits.
+    let mut other = PgConnection::connect(&server.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT * FROM creto_events.named WHERE id = '17' FOR UPDATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    store.expire(NOW).await.unwrap();
+    let mut left = async || {
+        let sql = "SELECT (SELECT count(*) FROM creto_events.named), \
+             (SELECT count(*) FROM creto_events.producers WHERE NOT named), (SELECT sum(epochs)::bigint FROM creto_events.namespaces)";
+        sqlx::query_as::<_, (i64, i64, i64)>(sql).fetch_one(&mut connection).await.unwrap()
+    };
+    assert_eq!(left().await, (2, 1, 1));
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    store.expire(NOW).await.unwrap();
+    assert_eq!(left().await, (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_namespace_that_has_its_share_leaves_others_theirs() {
+    let server = PostgresServer::start().await;
+    let options = PostgresOptions { namespace_bytes: 1 << 20, ..PostgresOptions::new(&server.url()) };
+    let store = PostgresEventStore::open(options).await.unwrap();
+    let note = "x".repeat(900);
+    let events = vec![event("creto.call", NOW, &[("note", text(&note))]); 200];
+    let mut sent = 0;
+    let refused = loop {
+        match store.ingest_frame("acme", frame("p", 1, sent + 1, &events), NOW).await {
+            Ok(outcome) => sent = outcome.mark,
+            Err(error) => break error,
+        }
+        assert!(sent < 10_000, "a mebibyte holds no more");
+    };
+    assert!(matches!(refused, StoreError::Full { most: 1_048_576, .. }), "{refused}");
+    assert!(sent >= 600, "{sent}");
+    let late = store.ingest_named("acme", vec![named("1", event("creto.call", NOW, &[]))], NOW).await;
+    assert!(matches!(late, Err(StoreError::Full { .. })), "{late:?}");
+    // What is there is known when it is sent again, and others go on.
+    let again = store.ingest_frame("acme", frame("p", 1, 1, &events), NOW).await.unwrap();
+    assert_eq!(again.duplicate, 200);
+    assert_eq!(store.ingest_frame("other", frame("p", 1, 1, &events), NOW).await.unwrap().accepted, 200);
+    // A replica that starts now knows, too; and all together may have no more than they may.
+    let options = PostgresOptions { namespace_bytes: 1 << 20, ..PostgresOptions::new(&server.url()) };
+    let replica = PostgresEventStore::open(options).await.unwrap();
+    let refused = replica.ingest_frame("acme", frame("p", 1, sent + 1, &events), NOW).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
+    let options = PostgresOptions {
+        namespace_bytes: 1 << 20,
+        disk_bytes: 1 << 20,
+        ..PostgresOptions::new(&server.url())
+    };
+    let small = PostgresEventStore::open(options).await.unwrap();
+    let refused = small.ingest_frame("third", frame("p", 1, 1, &events), NOW).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
 }

@@ -3,12 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 #![allow(clippy::print_stdout, reason = "what happened is printed")]
 
-#[path = "postgres_server/frames.rs"]
 #[allow(unreachable_pub, reason = "a module of several tests")]
 mod frames;
-#[path = "postgres_server/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "tests of other kinds use the rest")]
-mod postgres_server;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -22,7 +18,7 @@ use creto_event_store::{
     Window,
 };
 use frames::frame;
-use postgres_server::PostgresServer;
+use creto_test_services::PostgresServer;
 use tokio::time::sleep;
 
 /// Wednesday, 14 October 2026, 10:20:00 UTC.
@@ -182,9 +178,9 @@ async fn acknowledged_events_are_there_exactly_once_however_often_postgres_is_ki
                 sleep(Duration::from_millis(10)).await;
             }
             sleep(Duration::from_millis(50)).await;
-            server.wait_until_it_answers().await;
+            server.answering().await;
         } else {
-            server.kill();
+            server.kill9();
             sleep(Duration::from_millis(numbers.below(100))).await;
             server.run().await;
         }

@@ -30,6 +30,7 @@ pub async fn accounts_add_up(store: &dyn EventStore) {
         ProducerAccount {
             producer,
             epoch,
+            retired_epochs: 0,
             highest_sequence,
             sent,
             accepted,

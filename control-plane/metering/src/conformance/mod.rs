@@ -1,4 +1,5 @@
-//! What every event store must do, sentence by sentence. Each scenario uses namespaces of its own, beginning with its name.
+//! What every event store must do, sentence by sentence. Each scenario uses namespaces of its own, beginning with its name. The store
+//! holds as many epochs as [`EPOCHS`] says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,6 +10,7 @@
 mod accounts;
 mod aggregations;
 mod bad_input;
+mod epochs;
 mod frames;
 mod meters;
 mod named;
@@ -17,8 +19,8 @@ mod reading;
 mod sample;
 
 pub use self::{
-    accounts::*, aggregations::*, bad_input::*, frames::*, meters::*, named::*, questions::*, reading::*,
-    sample::*,
+    accounts::*, aggregations::*, bad_input::*, epochs::*, frames::*, meters::*, named::*, questions::*,
+    reading::*, sample::*,
 };
 
 /// Calls a macro with the name of every scenario.
@@ -65,6 +67,8 @@ macro_rules! every_scenario {
             accounts_add_up
             namespaces_do_not_see_each_other
             a_namespace_must_have_a_name
+            a_namespace_full_of_epochs_leaves_others_room
+            a_retired_epoch_counts_once
         }
     };
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::payload::{Left, StoredBatch, StoredMeter, StoredRepeat};
+use super::payload::{Left, StoredBatch, StoredMeter, StoredRefusal, StoredRepeat, StoredRetirement};
 use super::record::{Header, Kind, Record};
 use super::segment::Position;
 use crate::{Event, Frame, Meter};
@@ -13,6 +13,9 @@ use crate::{Event, Frame, Meter};
 pub(super) const ACCEPTED: u32 = 255;
 /// Code of duplicates in [`What::Named`].
 pub(super) const DUPLICATE: u32 = 0;
+
+/// Where no epoch of a producer was retired: no event is as old.
+pub(super) const NOTHING_RETIRED: i64 = i64::MIN;
 
 /// A record of the log.
 #[derive(Debug)]
@@ -23,6 +26,10 @@ pub(super) struct Applied {
     pub(super) events: u32,
     /// Where the next record begins.
     pub(super) end: Position,
+    /// How long it is in the log.
+    pub(super) bytes: u64,
+    /// Events of its epoch up to then may have been counted in one that was retired, in microseconds since 1970.
+    pub(super) from_us: i64,
     pub(super) namespace: Arc<str>,
     pub(super) what: What,
 }
@@ -51,12 +58,15 @@ pub(super) enum What {
     Named { events: Vec<NamedEntry>, counts: Vec<NamedCount> },
     Meter(Box<Meter>),
     Repeated { producer: Arc<str>, epoch: u64, events: u64 },
+    Refused { producer: Arc<str>, epoch: u64, mark: u64, known: u64, codes: Vec<(u8, u64)> },
+    Retired { producer: Arc<str>, epoch: u64, until_us: i64 },
 }
 
 impl Applied {
     pub(super) fn new(header: &Header, end: Position, namespace: Arc<str>, what: What) -> Self {
         let &Header { record, first_order, now_us, events, .. } = header;
-        Self { record, first_order, now_us, events, end, namespace, what }
+        let bytes = end.offset.saturating_sub(u64::from(header.at));
+        Self { record, first_order, now_us, events, end, bytes, from_us: NOTHING_RETIRED, namespace, what }
     }
 
     /// Reads a record; none when its payload is not what its kind says.
@@ -89,6 +99,18 @@ impl Applied {
                 let StoredRepeat { namespace, producer, epoch, events } = repeat;
                 (namespace.into(), What::Repeated { producer: producer.into(), epoch, events })
             }
+            Kind::Refused => {
+                let refusal = StoredRefusal::decode(&payload[..]).ok()?;
+                let StoredRefusal { namespace, producer, epoch, mark, known, codes, counts } = refusal;
+                let codes = codes.into_iter().map(|code| u8::try_from(code).ok()).zip(counts);
+                let codes = codes.map(|(code, count)| Some((code?, count))).collect::<Option<_>>()?;
+                (namespace.into(), What::Refused { producer: producer.into(), epoch, mark, known, codes })
+            }
+            Kind::Retired => {
+                let retirement = StoredRetirement::decode(&payload[..]).ok()?;
+                let StoredRetirement { namespace, producer, epoch, until_us } = retirement;
+                (namespace.into(), What::Retired { producer: producer.into(), epoch, until_us })
+            }
         };
         Some(Self::new(&record.header, end, namespace, what))
     }
@@ -105,7 +127,7 @@ impl Applied {
                 (0..frame.len()).filter(|event| keeps(*event)).for_each(|event| widen(frame.at_us(event)));
             }
             What::Named { events, .. } => events.iter().for_each(|entry| widen(entry.event.at_us)),
-            What::Meter(_) | What::Repeated { .. } => {}
+            What::Meter(_) | What::Repeated { .. } | What::Refused { .. } | What::Retired { .. } => {}
         }
         span
     }

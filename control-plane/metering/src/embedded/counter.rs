@@ -112,7 +112,6 @@ impl Counter {
             }
             self.checkpoint_if_due();
         }
-        self.shared.closing.store(true, Ordering::Release);
         if self.writing {
             self.wait_for_checkpoint();
         }
@@ -178,7 +177,14 @@ impl Counter {
                 return false;
             }
             let next = Generation::after(live.current.progress);
-            let generation = Arc::new(std::mem::replace(&mut live.current, next));
+            let mut generation = std::mem::replace(&mut live.current, next);
+            let written = generation.progress.position.segment;
+            let segments = self.shared.segments.lock();
+            let sealed = segments.range(..written).filter(|(_, segment)| !segment.seal_is_kept);
+            generation.sealed =
+                sealed.filter_map(|(number, segment)| Some((*number, segment.sealed?))).collect();
+            drop(segments);
+            let generation = Arc::new(generation);
             live.frozen = Some(Arc::clone(&generation));
             generation
         };
@@ -249,8 +255,14 @@ pub(super) fn finish(shared: &Shared, generation: &Arc<Generation>, retired: &Re
     shared.live.lock().frozen = None;
     shared.checkpointed.store(generation.progress.record, Ordering::Release);
     shared.gone_us.store(retired.gone_us, Ordering::Release);
+    for number in generation.sealed.keys() {
+        if let Some(segment) = shared.segments.lock().get_mut(number) {
+            segment.seal_is_kept = true;
+        }
+    }
     for number in &retired.segments {
         shared.segments.lock().remove(number);
+        shared.usage.lock().forget(*number);
         let path = segment::path(&shared.folder, *number);
         if let Err(error) = std::fs::remove_file(&path) {
             tracing::warn!(segment = %path.display(), %error, "a segment that is not needed could not be removed");

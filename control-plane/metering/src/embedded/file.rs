@@ -22,7 +22,8 @@ const LOG_LIMIT: &str = "67108864";
 const CACHE: &str = "-262144";
 
 /// The steps of the schema, in order; each is applied once, in a transaction of its own.
-const STEPS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_first.sql"))];
+const STEPS: &[(i64, &str)] =
+    &[(1, include_str!("migrations/0001_first.sql")), (2, include_str!("migrations/0002_bounds.sql"))];
 const CREATE_VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)";
 const CURRENT: &str = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
@@ -36,6 +37,12 @@ const NOT_A_DATABASE: i32 = 26;
 /// Where the database lies.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("events.db")
+}
+
+/// Bytes the database takes on disk, as far as it can be seen.
+pub(super) fn bytes(folder: &Path) -> u64 {
+    let files = ["events.db", "events.db-wal"];
+    files.iter().filter_map(|name| std::fs::metadata(folder.join(name)).ok()).map(|file| file.len()).sum()
 }
 
 /// What went wrong with the database.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::account::{Account, AccountKey};
+use super::account::{Account, AccountKey, Of};
 use super::applied::{ACCEPTED, Applied, DUPLICATE, What};
-use super::segment::Position;
+use super::segment::{Position, Sealed};
 use super::space::Space;
 use crate::Catalog;
 
@@ -63,7 +63,14 @@ pub(super) struct Generation {
     pub(super) spaces: HashMap<Arc<str>, Space, RandomState>,
     /// Meters of the namespaces that occur, as they are at its end.
     pub(super) catalogs: Catalogs,
+    /// What they change by since they were retired, where they were.
     pub(super) accounts: HashMap<AccountKey, Account, RandomState>,
+    /// Epochs that are not held any more: what the database has of them goes to the retired ones of their producer.
+    pub(super) retired: Vec<AccountKey>,
+    /// Bytes of the log, by segment and namespace.
+    pub(super) usage: HashMap<(u64, Arc<str>), u64, RandomState>,
+    /// Segments nothing is written into any more.
+    pub(super) sealed: BTreeMap<u64, Sealed>,
     pub(super) named: Vec<Remembered>,
     pub(super) segments: BTreeMap<u64, Times>,
     /// Bytes of the log since the last checkpoint.
@@ -81,12 +88,15 @@ impl Generation {
     /// Memory it takes, about, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let spaces: usize = self.spaces.values().map(Space::bytes).sum();
-        spaces + self.accounts.len() * 320 + self.named.len() * size_of::<Remembered>()
+        spaces
+            + self.accounts.len() * 320
+            + self.retired.len() * 80
+            + self.named.len() * size_of::<Remembered>()
     }
 
     /// Counts a record. `catalog` is that of its namespace, the record's own meter included.
     pub(super) fn count(&mut self, applied: &Applied, catalog: &Arc<Catalog>) {
-        let Applied { record, first_order, now_us, events, end, namespace, what } = applied;
+        let Applied { record, first_order, now_us, events, end, bytes, from_us, namespace, what } = applied;
         let mut times = Times { newest_us: *now_us, ..Times::NONE };
         if let Some((from, to)) = applied.times() {
             times.from_us = from;
@@ -105,12 +115,14 @@ impl Generation {
             newest_us: self.progress.newest_us.max(*now_us),
         };
         self.records += 1;
+        *self.usage.entry((end.segment, Arc::clone(namespace))).or_default() += bytes;
         self.catalogs.insert(Arc::clone(namespace), Arc::clone(catalog));
         match what {
             What::Frame { frame, left } => {
                 let space = self.spaces.entry(Arc::clone(namespace)).or_default();
                 space.count_frame(catalog, frame, left.keeps(), *first_order);
-                let account = self.account(namespace, false, frame.producer(), frame.epoch(), *now_us);
+                let account = self.account(namespace, Of::Epoch, frame.producer(), frame.epoch(), *now_us);
+                account.from_us = *from_us;
                 account.mark = account.mark.max(frame.last_sequence());
                 account.sent += frame.len() as u64;
                 account.duplicate += u64::from(left.known);
@@ -125,7 +137,7 @@ impl Generation {
                     self.named.push(Remembered { key, digest, seen_us: *now_us, record: *record });
                 }
                 for count in counts {
-                    let account = self.account(namespace, true, &count.account, 0, *now_us);
+                    let account = self.account(namespace, Of::Source, &count.account, 0, *now_us);
                     account.sent += count.events;
                     match count.code {
                         ACCEPTED => account.accepted += count.events,
@@ -140,9 +152,26 @@ impl Generation {
                 }
             }
             What::Repeated { producer, epoch, events } => {
-                let account = self.account(namespace, false, producer, *epoch, *now_us);
+                let account = self.account(namespace, Of::Epoch, producer, *epoch, *now_us);
                 account.sent += events;
                 account.duplicate += events;
+            }
+            What::Refused { producer, epoch, mark, known, codes } => {
+                let account = self.account(namespace, Of::Epoch, producer, *epoch, *now_us);
+                account.from_us = *from_us;
+                account.mark = account.mark.max(*mark);
+                account.sent += known + codes.iter().map(|(_, events)| events).sum::<u64>();
+                account.duplicate += known;
+                codes.iter().for_each(|(code, events)| account.reject(*code, *events));
+            }
+            What::Retired { producer, epoch, until_us } => {
+                let (namespace, producer) = (Arc::clone(namespace), Arc::clone(producer));
+                let key = AccountKey { namespace, of: Of::Epoch, producer, epoch: *epoch };
+                let retired = self.accounts.remove(&key).unwrap_or_default();
+                let sum = self.accounts.entry(key.retired()).or_default();
+                sum.absorb(&retired, 1);
+                sum.from_us = sum.from_us.max(*until_us);
+                self.retired.push(key);
             }
         }
     }
@@ -150,13 +179,13 @@ impl Generation {
     fn account(
         &mut self,
         namespace: &Arc<str>,
-        named: bool,
+        of: Of,
         producer: &Arc<str>,
         epoch: u64,
         now_us: i64,
     ) -> &mut Account {
         let (namespace, producer) = (Arc::clone(namespace), Arc::clone(producer));
-        let account = self.accounts.entry(AccountKey { namespace, named, producer, epoch }).or_default();
+        let account = self.accounts.entry(AccountKey { namespace, of, producer, epoch }).or_default();
         account.seen_us = account.seen_us.max(now_us);
         account
     }

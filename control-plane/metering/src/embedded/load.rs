@@ -1,6 +1,6 @@
 //! What the database holds, read at start.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,23 +8,13 @@ use foldhash::fast::RandomState;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::account::AccountKey;
+use super::account::{AccountKey, Of};
+use super::epochs::{Epochs, Mark};
 use super::file;
 use super::generation::{Catalogs, Progress, Times};
-use super::segment::Position;
+use super::segment::{Position, Sealed};
+use super::usage::Usage;
 use crate::{Catalog, Meter, StoreError};
-
-/// A producer's mark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// Up to this sequence everything is on disk or rejected.
-    pub(super) sequence: u64,
-    /// When it last sent something, in microseconds since 1970.
-    pub(super) seen_us: i64,
-}
-
-/// Marks by producer and epoch.
-pub(super) type Marks = HashMap<AccountKey, Mark, RandomState>;
 
 /// All of it that is held in memory.
 #[derive(Debug, Default)]
@@ -32,10 +22,13 @@ pub(super) struct Loaded {
     pub(super) progress: Progress,
     pub(super) gone_us: i64,
     pub(super) catalogs: Catalogs,
-    pub(super) marks: Marks,
+    pub(super) epochs: Epochs,
     /// Sources of named events that have an account, with their namespace.
     pub(super) sources: HashSet<(Arc<str>, Arc<str>), RandomState>,
     pub(super) segments: BTreeMap<u64, Times>,
+    /// Of those nothing is written into any more, as far as it is known.
+    pub(super) sealed: BTreeMap<u64, Sealed>,
+    pub(super) usage: Usage,
 }
 
 /// Reads it.
@@ -79,8 +72,7 @@ pub(super) async fn load(
     }
     // A clock that ran ahead for a moment makes nothing old.
     let oldest = loaded.progress.newest_us.min(crate::time::now_us()).saturating_sub(retention_us);
-    let sql =
-        "SELECT namespace, named, producer, epoch, mark, seen_us FROM account WHERE named OR seen_us >= ?1";
+    let sql = "SELECT namespace, named, producer, epoch, mark, seen_us, from_us FROM account WHERE named OR seen_us >= ?1";
     let mut names: HashSet<Arc<str>, RandomState> = HashSet::default();
     for row in sqlx::query(sql).bind(oldest).fetch_all(&mut *connection).await.map_err(away)? {
         let text = |column: usize| row.try_get::<String, _>(column).map_err(away);
@@ -94,18 +86,37 @@ pub(super) async fn load(
             }
         };
         let (namespace, producer) = (shared(text(0)?), shared(text(2)?));
-        if number(1)? != 0 {
-            loaded.sources.insert((namespace, producer));
-            continue;
+        let key = |of| AccountKey { namespace, of, producer, epoch: 0 };
+        match Of::from_number(number(1)?) {
+            Of::Source => {
+                let AccountKey { namespace, producer, .. } = key(Of::Source);
+                loaded.sources.insert((namespace, producer));
+            }
+            Of::Retired => loaded.epochs.set_retired_us(&key(Of::Retired), number(6)?),
+            Of::Epoch => {
+                let key = AccountKey { epoch: number(3)?.cast_unsigned(), ..key(Of::Epoch) };
+                let sequence = number(4)?.cast_unsigned();
+                loaded.epochs.set(&key, Mark { sequence, seen_us: number(5)?, from_us: number(6)? });
+            }
         }
-        let key = AccountKey { namespace, named: false, producer, epoch: number(3)?.cast_unsigned() };
-        loaded.marks.insert(key, Mark { sequence: number(4)?.cast_unsigned(), seen_us: number(5)? });
     }
-    let sql = "SELECT number, from_us, to_us, newest_us FROM segment";
-    let segments: Vec<(i64, i64, i64, i64)> =
+    let sql = "SELECT number, from_us, to_us, newest_us, length, checksum FROM segment";
+    type SegmentRow = (i64, i64, i64, i64, Option<i64>, Option<i64>);
+    let segments: Vec<SegmentRow> = sqlx::query_as(sql).fetch_all(&mut *connection).await.map_err(away)?;
+    for (number, from_us, to_us, newest_us, length, checksum) in segments {
+        let number = number.cast_unsigned();
+        loaded.segments.insert(number, Times { from_us, to_us, newest_us });
+        if let (Some(length), Some(checksum)) = (length, checksum) {
+            let sealed = Sealed { length: length.cast_unsigned(), checksum: checksum as u32 };
+            loaded.sealed.insert(number, sealed);
+        }
+    }
+    let sql = "SELECT segment, namespace, bytes FROM usage";
+    let usage: Vec<(i64, String, i64)> =
         sqlx::query_as(sql).fetch_all(&mut *connection).await.map_err(away)?;
-    for (number, from_us, to_us, newest_us) in segments {
-        loaded.segments.insert(number.cast_unsigned(), Times { from_us, to_us, newest_us });
+    for (segment, namespace, bytes) in usage {
+        let namespace = names.get(namespace.as_str()).map_or_else(|| namespace.into(), Arc::clone);
+        loaded.usage.add(segment.cast_unsigned(), &namespace, bytes.cast_unsigned());
     }
     Ok(loaded)
 }

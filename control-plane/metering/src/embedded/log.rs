@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use super::record::{self, Header, Kind};
-use super::segment::{self, Position, io_error};
+use super::segment::{self, Position, Sealed, io_error};
 use crate::StoreError;
 
 /// Writes records, whole batches at a time.
@@ -22,6 +22,8 @@ pub(super) struct Log {
     record: u64,
     next_order: u64,
     buffer: Vec<u8>,
+    /// Of all bytes of the segment that are on disk.
+    checksum: u32,
     /// Records and orders in the buffer.
     waiting: (u64, u64),
     /// A write may or may not be on disk: only reading the log again tells.
@@ -36,7 +38,7 @@ impl Log {
         number: u64,
         (record, next_order): (u64, u64),
     ) -> Result<Self, StoreError> {
-        let file = segment::create(&folder, number, record + 1, segment_bytes)?;
+        let (file, checksum) = segment::create(&folder, number, record + 1, segment_bytes)?;
         Ok(Self {
             folder,
             segment_bytes,
@@ -47,6 +49,7 @@ impl Log {
             record,
             next_order,
             buffer: Vec::new(),
+            checksum,
             waiting: (0, 0),
             broken: None,
         })
@@ -101,6 +104,9 @@ impl Log {
     pub(super) fn commit(&mut self) -> Result<Position, StoreError> {
         let waiting = std::mem::take(&mut self.waiting);
         let written = self.write();
+        if written.is_ok() {
+            self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer);
+        }
         self.buffer.clear();
         // Never used again: what is left of a failed write is told from the next one by it.
         self.batch += 1;
@@ -129,18 +135,25 @@ impl Log {
         Ok(self.buffer.len() as u64)
     }
 
-    /// Goes on in the next segment. Nothing may wait.
-    pub(super) fn rotate(&mut self) -> Result<u64, StoreError> {
-        let file = segment::create(&self.folder, self.number + 1, self.record + 1, self.segment_bytes)?;
+    /// Goes on in the next segment; its number, and what is left in the one before. Nothing may wait. There is a next one
+    /// only when all of this one is on disk: start relies on it.
+    pub(super) fn rotate(&mut self) -> Result<(u64, Sealed), StoreError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let (file, checksum) =
+            segment::create(&self.folder, self.number + 1, self.record + 1, self.segment_bytes)?;
         let sealed = std::mem::replace(&mut self.file, file);
         let path = segment::path(&self.folder, self.number);
         // What it does not need is given back; zeros at its end do no harm.
         if let Err(error) = sealed.set_len(self.end).and_then(|()| sealed.sync_all()) {
             tracing::warn!(segment = %path.display(), %error, "a segment could not be cut to its size");
         }
+        let before = Sealed { length: self.end, checksum: self.checksum };
         self.number += 1;
         self.end = segment::HEADER as u64;
-        Ok(self.number)
+        self.checksum = checksum;
+        Ok((self.number, before))
     }
 
     /// The segment that is written, and its end.

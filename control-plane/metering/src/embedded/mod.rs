@@ -7,10 +7,12 @@
 //! from it, as far back as the log goes.
 
 mod account;
+mod anew;
 mod applied;
 mod block;
 mod checkpoint;
 mod counter;
+mod epochs;
 mod file;
 mod generation;
 mod load;
@@ -25,6 +27,7 @@ mod segment;
 mod shared;
 mod space;
 mod start;
+mod usage;
 mod writer;
 
 use std::fmt;
@@ -131,15 +134,22 @@ impl EmbeddedEventStore {
     /// Answers what was asked before, makes a last checkpoint, and lets go of the folder. Whoever asks later is told that
     /// the store was closed.
     ///
+    /// What could not be counted any more is counted by the next start: the log has it.
+    ///
     /// # Errors
-    /// [`StoreError::Away`] when it was closed before.
+    /// [`StoreError::Away`] when it was closed before, or what is being written takes longer than [`MAX_CLOSE`].
     pub async fn close(&self) -> Result<(), StoreError> {
-        let sent = self.requests.send(Request::Close).await;
-        let mut ended = self.ended.clone();
-        // The sender is dropped without a word only when the thread is gone.
-        let _ = ended.wait_for(|ended| *ended).await;
-        self.readers.close().await;
-        sent.map_err(|_| closed())
+        let closing = async {
+            let sent = self.requests.send(Request::Close).await;
+            let mut ended = self.ended.clone();
+            // The sender is dropped without a word only when the thread is gone.
+            let _ = ended.wait_for(|ended| *ended).await;
+            self.readers.close().await;
+            sent.map_err(|_| closed())
+        };
+        let late =
+            || format!("what is being written takes longer than {} s; the log has it", MAX_CLOSE.as_secs());
+        tokio::time::timeout(MAX_CLOSE, closing).await.unwrap_or_else(|_| Err(StoreError::Away(late())))
     }
 
     /// Waits until everything that was acknowledged is counted.

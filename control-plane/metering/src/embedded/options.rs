@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bounds::DEFAULT_RETENTION_US;
-use crate::{Acceptance, StoreError};
+use crate::bounds::{DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US};
+use crate::{Acceptance, EpochBounds, StoreError};
 
 /// Bytes of one segment of the log.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
@@ -24,12 +24,12 @@ pub const MAX_WRITE_BYTES: usize = 8 << 20;
 pub const MAX_WRITES_TO_COUNT: usize = 8;
 /// Memory of what was counted since the last checkpoint, in bytes; the one being written may hold as much again.
 pub const MAX_LIVE_BYTES: usize = 512 << 20;
-/// Epochs of producers whose marks are held; beyond it frames of new epochs are refused.
-pub const MAX_EPOCHS: usize = 1_000_000;
 /// Sources of named events that have an account of their own, of all namespaces; the rest share `(other sources)`.
 pub const MAX_SOURCES: usize = 100_000;
 /// Series whose numbers a checkpoint remembers; beyond it they are looked up again.
 pub const MAX_CACHED_SERIES: usize = 1_000_000;
+/// How long closing waits for what is being written.
+pub const MAX_CLOSE: Duration = Duration::from_secs(45);
 /// How long after a failure a checkpoint is tried again.
 pub const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// Connections that read rollups.
@@ -53,6 +53,12 @@ pub struct EmbeddedOptions {
     pub checkpoint_bytes: u64,
     /// Memory of what was counted since the last checkpoint, in bytes.
     pub live_bytes: usize,
+    /// How many epochs of producers are held.
+    pub epochs: EpochBounds,
+    /// Bytes of the log one namespace may have; beyond it, its events are refused until older ones are past retention.
+    pub namespace_bytes: u64,
+    /// Bytes of the log and of the database together; beyond it no segment is begun, and events are refused.
+    pub disk_bytes: u64,
     /// Goes on without what is damaged, instead of refusing to start and to read.
     pub skip_damaged: bool,
 }
@@ -66,6 +72,9 @@ impl Default for EmbeddedOptions {
             checkpoint_every: Duration::from_secs(30),
             checkpoint_bytes: 512 << 20,
             live_bytes: MAX_LIVE_BYTES,
+            epochs: EpochBounds::default(),
+            namespace_bytes: DEFAULT_NAMESPACE_BYTES,
+            disk_bytes: DEFAULT_DISK_BYTES,
             skip_damaged: false,
         }
     }
@@ -90,6 +99,16 @@ impl EmbeddedOptions {
         }
         if self.live_bytes < 1 << 20 {
             return wrong("live_bytes", "at least a mebibyte".into());
+        }
+        let EpochBounds { of_producer, of_namespace, all } = self.epochs;
+        if of_producer == 0 || of_producer > of_namespace || of_namespace > all {
+            return wrong(
+                "epochs",
+                "from 1, of a producer at most as many as of a namespace, and of it as of all".into(),
+            );
+        }
+        if self.namespace_bytes > self.disk_bytes || self.disk_bytes < 2 * self.segment_bytes {
+            return wrong("disk_bytes", "as much as a namespace may have, and two segments at least".into());
         }
         Ok(())
     }

@@ -68,6 +68,42 @@ pub(super) struct StoredRepeat {
     pub(super) events: u64,
 }
 
+/// A frame of which nothing was taken in.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StoredRefusal {
+    #[prost(string, tag = "1")]
+    pub(super) namespace: String,
+    #[prost(string, tag = "2")]
+    pub(super) producer: String,
+    #[prost(fixed64, tag = "3")]
+    pub(super) epoch: u64,
+    /// Of the last event.
+    #[prost(uint64, tag = "4")]
+    pub(super) mark: u64,
+    /// Events that were known.
+    #[prost(uint64, tag = "5")]
+    pub(super) known: u64,
+    /// Codes of the others, and how many of each.
+    #[prost(uint32, repeated, tag = "6")]
+    pub(super) codes: Vec<u32>,
+    #[prost(uint64, repeated, tag = "7")]
+    pub(super) counts: Vec<u64>,
+}
+
+/// An epoch that is not held any more.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StoredRetirement {
+    #[prost(string, tag = "1")]
+    pub(super) namespace: String,
+    #[prost(string, tag = "2")]
+    pub(super) producer: String,
+    #[prost(fixed64, tag = "3")]
+    pub(super) epoch: u64,
+    /// Events up to then may have been counted in it, in microseconds since 1970.
+    #[prost(sint64, tag = "4")]
+    pub(super) until_us: i64,
+}
+
 /// Named events of one request: the accepted ones, and how many others there were of each source.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct StoredBatch {

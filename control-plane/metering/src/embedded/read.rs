@@ -9,7 +9,7 @@ use futures::Stream;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Connection as _, Row as _};
 
-use super::account::{Account, AccountKey};
+use super::account::{Account, AccountKey, Of};
 use super::block::{self, BLOCK_BITS};
 use super::file;
 use super::generation::Generation;
@@ -314,7 +314,9 @@ pub(super) async fn producers(
 ) -> Result<Vec<ProducerAccount>, StoreError> {
     let parts = live_parts(shared, |generation| {
         let accounts = generation.accounts.iter().filter(|(key, _)| &*key.namespace == namespace);
-        accounts.map(|(key, account)| (key.clone(), account.clone())).collect::<Vec<_>>()
+        let accounts = accounts.map(|(key, account)| (key.clone(), account.clone())).collect::<Vec<_>>();
+        let retired = generation.retired.iter().filter(|key| &*key.namespace == namespace);
+        (retired.cloned().collect::<Vec<_>>(), accounts)
     });
     let away = |error: sqlx::Error| file::away(&shared.folder, &error);
     let mut connection = readers.acquire().await.map_err(away)?;
@@ -331,7 +333,7 @@ pub(super) async fn producers(
         let text = |column: usize| row.try_get::<String, _>(column).map_err(away);
         let key = AccountKey {
             namespace: Arc::clone(&namespace),
-            named: number(0)? != 0,
+            of: Of::from_number(number(0)?),
             producer: text(1)?.into(),
             epoch: number(2)?.cast_unsigned(),
         };
@@ -343,12 +345,22 @@ pub(super) async fn producers(
             rejected: serde_json::from_str(&text(7)?)
                 .map_err(|error| file::damaged(&shared.folder, error.to_string()))?,
             seen_us: number(8)?,
+            ..Account::default()
         };
         accounts.insert(key, account);
     }
-    for (_, part) in parts.into_iter().filter(|(last, _)| *last > record) {
+    for (_, (retired, part)) in parts.into_iter().filter(|(last, _)| *last > record) {
+        for key in retired {
+            if let Some(account) = accounts.remove(&key) {
+                accounts.entry(key.retired()).or_default().absorb(&account, 0);
+            }
+        }
         for (key, change) in part {
-            accounts.entry(key).or_default().merge(&change);
+            let account = accounts.entry(key.clone()).or_default();
+            match key.of {
+                Of::Retired => account.absorb(&change, change.mark),
+                Of::Epoch | Of::Source => account.merge(&change),
+            }
         }
     }
     Ok(accounts.iter().map(|(key, account)| account.shown(key)).collect())

@@ -24,6 +24,10 @@ pub(super) enum Kind {
     Meter = 3,
     /// A frame all of whose events were known: only its count.
     Repeated = 4,
+    /// A frame none of whose events was taken in: its mark and counts.
+    Refused = 5,
+    /// An epoch that is not held any more.
+    Retired = 6,
 }
 
 /// What is said of a record.
@@ -94,6 +98,8 @@ pub(super) fn header(bytes: &[u8], at: usize) -> Option<Header> {
         2 => Kind::Named,
         3 => Kind::Meter,
         4 => Kind::Repeated,
+        5 => Kind::Refused,
+        6 => Kind::Retired,
         _ => return None,
     };
     Some(Header {

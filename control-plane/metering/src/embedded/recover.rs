@@ -1,17 +1,20 @@
 //! Start: the database, then what of the log is not in it yet.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::account::AccountKey;
+use super::account::{AccountKey, Of};
+use super::anew::write_anew;
 use super::applied::{Applied, What};
 use super::counter::count;
+use super::epochs::Mark;
 use super::generation::{Generation, Times};
 use super::load::Loaded;
 use super::options::{Damage, Recovery};
 use super::record::Record;
-use super::segment::{self, Found, Position, Reader};
+use super::segment::{self, Found, Position, Reader, Sealed};
 use crate::{Catalog, StoreError};
 
 /// What the log held behind the database.
@@ -23,6 +26,8 @@ pub(super) struct Replayed {
     pub(super) next_segment: u64,
     /// The segments that are there.
     pub(super) segments: Vec<u64>,
+    /// How those that were read ended.
+    pub(super) sealed: BTreeMap<u64, Sealed>,
 }
 
 /// Reads the log from where the database is on.
@@ -40,8 +45,12 @@ pub(super) struct Replay<'l, S> {
     pub(super) in_damage: bool,
     /// The last record that was read.
     pub(super) last_record: u64,
+    /// Events counted since the memory they take was measured.
+    pub(super) unmeasured: u64,
 }
 
+/// Events, each record as a few more, after which the memory they take is measured: one full frame at most.
+const MEASURE_EVENTS: u64 = 4_096;
 /// Records that are decoded while others are counted.
 const AHEAD: usize = 32;
 
@@ -77,7 +86,15 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
                 segments.push(*number);
             }
         }
+        self.earlier(&listed)?;
         let numbers: Vec<u64> = segments.iter().copied().filter(|number| *number >= start.segment).collect();
+        if let Some(last) = numbers.last() {
+            let known = if *last == start.segment { start.offset } else { 0 };
+            if write_anew(self.folder, *last, known)? {
+                tracing::info!(segment = %segment::path(self.folder, *last).display(), "the end of the log was written anew");
+            }
+        }
+        let mut sealed = BTreeMap::new();
         if start.segment > 0 && numbers.first() != Some(&start.segment) {
             let segment = segment::path(self.folder, start.segment);
             self.damage(Damage { segment, offset: start.offset, what: "the segment is missing".into() })?;
@@ -87,6 +104,12 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
         for (index, number) in numbers.iter().enumerate() {
             let is_last = index + 1 == numbers.len();
             let path = segment::path(self.folder, *number);
+            if let Some(before) = index.checked_sub(1).and_then(|before| numbers.get(before)) {
+                for missing in before + 1..*number {
+                    let segment = segment::path(self.folder, missing);
+                    self.damage(Damage { segment, offset: 0, what: "the segment is missing".into() })?;
+                }
+            }
             let reader = match Reader::open(self.folder, *number, None) {
                 Ok(Some(reader)) => reader,
                 Ok(None) if is_last && *number > start.segment => {
@@ -97,10 +120,12 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
                 }
                 Ok(None) => {
                     self.damage(Damage { segment: path, offset: 0, what: "the segment is empty".into() })?;
+                    self.set_aside(*number, &mut segments)?;
                     continue;
                 }
                 Err(StoreError::Damaged { segment, offset, what }) => {
                     self.damage(Damage { segment, offset, what })?;
+                    self.set_aside(*number, &mut segments)?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -135,23 +160,70 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
             if is_last && end == segment::HEADER as u64 && *number > start.segment {
                 std::fs::remove_file(&path).map_err(|e| segment::io_error(&path, &e))?;
                 segments.pop();
-            } else if end < reader.end {
+                continue;
+            }
+            if end < reader.end {
                 cut(&path, end, torn.as_ref().filter(|_| is_last))?;
             }
+            let checksum = segment::checksum(&path, end).map_err(|e| segment::io_error(&path, &e))?;
+            sealed.insert(*number, Sealed { length: end, checksum });
         }
         self.recovery.torn = torn;
         let next_segment = segments.last().copied().unwrap_or(0).max(start.segment) + 1;
-        Ok(Replayed { generation: self.generation, recovery: self.recovery, next_segment, segments })
+        let (generation, recovery) = (self.generation, self.recovery);
+        Ok(Replayed { generation, recovery, next_segment, segments, sealed })
     }
 
+    /// Looks whether the segments before the one the database is in are there, as long as they were.
+    fn earlier(&mut self, listed: &[u64]) -> Result<(), StoreError> {
+        let start = self.loaded.progress.position.segment;
+        let earlier: Vec<u64> = self.loaded.segments.range(..start).map(|(number, _)| *number).collect();
+        for number in earlier {
+            let segment = segment::path(self.folder, number);
+            let missing = listed.binary_search(&number).is_err();
+            let size = if missing {
+                0
+            } else {
+                std::fs::metadata(&segment).map_err(|e| segment::io_error(&segment, &e))?.len()
+            };
+            let length = self.loaded.sealed.get(&number).map_or(0, |sealed| sealed.length);
+            let what = match missing {
+                true => "the segment is missing".to_owned(),
+                false if size < length => {
+                    format!("the file ends at {size}, and {length} bytes were acknowledged")
+                }
+                false => continue,
+            };
+            self.lost(Damage { segment, offset: size, what })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a segment nothing can be read from for whoever may know how to mend it.
+    fn set_aside(&self, number: u64, segments: &mut Vec<u64>) -> Result<(), StoreError> {
+        let path = segment::path(self.folder, number);
+        let aside = segment::aside(&path)?;
+        std::fs::rename(&path, &aside).map_err(|e| segment::io_error(&path, &e))?;
+        tracing::warn!(kept = %aside.display(), "a segment that cannot be read is kept under another name");
+        segments.retain(|kept| *kept != number);
+        Ok(())
+    }
+
+    /// Damage in what is read.
     fn damage(&mut self, found: Damage) -> Result<(), StoreError> {
+        self.lost(found)?;
+        self.in_damage = true;
+        Ok(())
+    }
+
+    /// Damage anywhere.
+    fn lost(&mut self, found: Damage) -> Result<(), StoreError> {
         let Damage { segment, offset, what } = found;
         if !self.skip_damaged {
             return Err(StoreError::Damaged { segment, offset, what });
         }
         tracing::error!(segment = %segment.display(), offset, what, "events are lost: gone over, as told");
         self.recovery.damage.push(Damage { segment, offset, what });
-        self.in_damage = true;
         Ok(())
     }
 
@@ -235,7 +307,7 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
     fn count_next(&mut self, reader: &Reader, decoder: &mut Decoder) -> Result<(), StoreError> {
         decoder.under_way -= 1;
         match decoder.decoded.recv() {
-            Ok((_, Some(applied))) => self.count(&applied),
+            Ok((_, Some(applied))) => self.count(applied),
             Ok((offset, None)) => {
                 let what = "a record cannot be read".to_owned();
                 self.damage(Damage { segment: reader.path.clone(), offset, what })
@@ -244,12 +316,18 @@ impl<'l, S: FnMut(Generation) -> Result<(), StoreError>> Replay<'l, S> {
         }
     }
 
-    fn count(&mut self, applied: &Applied) -> Result<(), StoreError> {
-        remember(self.loaded, applied);
-        count(&mut self.generation, &mut self.loaded.catalogs, self.built_in, applied);
+    fn count(&mut self, mut applied: Applied) -> Result<(), StoreError> {
+        remember(self.loaded, &mut applied);
+        count(&mut self.generation, &mut self.loaded.catalogs, self.built_in, &applied);
         self.recovery.replayed_records += 1;
         self.recovery.replayed_events += u64::from(applied.events);
-        if self.recovery.replayed_records.is_multiple_of(64) && self.generation.bytes() >= self.live_bytes {
+        // Of every record would take long where there are many namespaces.
+        self.unmeasured += MEASURE_EVENTS / 64 + u64::from(applied.events);
+        if self.unmeasured < MEASURE_EVENTS {
+            return Ok(());
+        }
+        self.unmeasured = 0;
+        if self.generation.bytes() >= self.live_bytes {
             let next = Generation::after(self.generation.progress);
             (self.spill)(std::mem::replace(&mut self.generation, next))?;
         }
@@ -269,23 +347,36 @@ fn cut(path: &Path, end: u64, torn: Option<&Damage>) -> Result<(), StoreError> {
     file.set_len(end).and_then(|()| file.sync_all()).map_err(|e| segment::io_error(path, &e))
 }
 
-/// Brings marks and accounts that are held in memory up to date.
-fn remember(loaded: &mut Loaded, applied: &Applied) {
-    match &applied.what {
-        What::Frame { frame, .. } => {
-            let namespace = Arc::clone(&applied.namespace);
-            let producer = Arc::clone(frame.producer());
-            let key = AccountKey { namespace, named: false, producer, epoch: frame.epoch() };
-            let mark = loaded.marks.entry(key).or_default();
-            mark.sequence = mark.sequence.max(frame.last_sequence());
-            mark.seen_us = mark.seen_us.max(applied.now_us);
+/// Brings marks, accounts and usage that are held in memory up to date.
+fn remember(loaded: &mut Loaded, applied: &mut Applied) {
+    let namespace = Arc::clone(&applied.namespace);
+    loaded.usage.add(applied.end.segment, &namespace, applied.bytes);
+    let key = |producer: &Arc<str>, epoch| {
+        let (namespace, producer) = (Arc::clone(&namespace), Arc::clone(producer));
+        AccountKey { namespace, of: Of::Epoch, producer, epoch }
+    };
+    let mark = match &applied.what {
+        What::Frame { frame, .. } => Some((key(frame.producer(), frame.epoch()), frame.last_sequence())),
+        What::Refused { producer, epoch, mark, .. } => Some((key(producer, *epoch), *mark)),
+        What::Repeated { producer, epoch, .. } => Some((key(producer, *epoch), 0)),
+        What::Retired { producer, epoch, until_us } => {
+            loaded.epochs.retire(&key(producer, *epoch), *until_us);
+            None
         }
         What::Named { counts, .. } => {
             for count in counts {
-                loaded.sources.insert((Arc::clone(&applied.namespace), Arc::clone(&count.account)));
+                loaded.sources.insert((Arc::clone(&namespace), Arc::clone(&count.account)));
             }
+            None
         }
-        What::Meter(_) | What::Repeated { .. } => {}
+        What::Meter(_) => None,
+    };
+    if let Some((key, sequence)) = mark {
+        let begun = || Mark { sequence: 0, seen_us: 0, from_us: loaded.epochs.retired_us(&key) };
+        let before = loaded.epochs.get(&key).unwrap_or_else(begun);
+        applied.from_us = before.from_us;
+        let (sequence, seen_us) = (before.sequence.max(sequence), before.seen_us.max(applied.now_us));
+        loaded.epochs.set(&key, Mark { sequence, seen_us, ..before });
     }
     if let Some((from_us, to_us)) = applied.times() {
         let times = Times { from_us, to_us, newest_us: applied.now_us };

@@ -94,10 +94,9 @@ fn read_segment(
         match reader.at(at)? {
             Found::End => {
                 let whole = segment.end.is_none_or(|end| at >= end);
-                return if whole || shared.skip_damaged {
-                    Ok(())
-                } else {
-                    Err(damaged(at, "zeros where a record belongs"))
+                return match whole || shared.skip_damaged {
+                    true => check_seal(shared, number, segment),
+                    false => Err(damaged(at, "zeros where a record belongs")),
                 };
             }
             Found::Wrong(what) if !shared.skip_damaged => return Err(damaged(at, what)),
@@ -126,6 +125,23 @@ fn read_segment(
     }
 }
 
+/// Whether a segment nothing is written into any more is what it was then; looked at once.
+fn check_seal(shared: &Shared, number: u64, segment: &Segment) -> Result<(), StoreError> {
+    let Some(sealed) = segment.sealed.filter(|_| !segment.is_checked && !shared.skip_damaged) else {
+        return Ok(());
+    };
+    let path = segment::path(&shared.folder, number);
+    let found = segment::checksum(&path, sealed.length).map_err(|error| segment::io_error(&path, &error))?;
+    if found != sealed.checksum {
+        let what = "it is whole, and not what was written: its checksum is another".into();
+        return Err(StoreError::Damaged { segment: path, offset: 0, what });
+    }
+    if let Some(segment) = shared.segments.lock().get_mut(&number) {
+        segment.is_checked = true;
+    }
+    Ok(())
+}
+
 fn of_record(applied: Applied, wanted: &Wanted) -> Events {
     if applied.namespace != wanted.namespace {
         return Events::new();
@@ -144,6 +160,6 @@ fn of_record(applied: Applied, wanted: &Wanted) -> Events {
             .filter(|(entry, _)| within(entry.event.at_us))
             .map(|(entry, order)| (entry.event, order))
             .collect(),
-        What::Meter(_) | What::Repeated { .. } => Events::new(),
+        What::Meter(_) | What::Repeated { .. } | What::Refused { .. } | What::Retired { .. } => Events::new(),
     }
 }

@@ -26,6 +26,15 @@ pub(super) struct Position {
     pub(super) offset: u64,
 }
 
+/// What is known of a segment nothing is written into any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sealed {
+    /// Bytes of it, its header included.
+    pub(super) length: u64,
+    /// CRC-32C of them.
+    pub(super) checksum: u32,
+}
+
 /// What the file system said, in words that tell what to do.
 pub(super) fn io_error(path: &Path, error: &io::Error) -> StoreError {
     let cause = format!("{}: {error}", path.display());
@@ -54,8 +63,43 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u64>, StoreError> {
     Ok(found)
 }
 
-/// Makes a segment of `bytes` bytes, which are on disk with its name when this returns.
-pub(super) fn create(folder: &Path, number: u64, first_record: u64, bytes: u64) -> Result<File, StoreError> {
+/// Copies of one segment that are set aside.
+const MAX_ASIDE: u32 = 100;
+
+/// Where a segment goes that cannot be read: it is left to whoever may know how to mend it, and never written over.
+pub(super) fn aside(path: &Path) -> Result<PathBuf, StoreError> {
+    for copy in 0..MAX_ASIDE {
+        let suffix = if copy == 0 { "events.damaged".into() } else { format!("events.damaged.{copy}") };
+        let aside = path.with_extension(suffix);
+        if !aside.try_exists().map_err(|error| io_error(&aside, &error))? {
+            return Ok(aside);
+        }
+    }
+    let cause = format!("{}: {MAX_ASIDE} copies of it are set aside already: move them away", path.display());
+    Err(StoreError::Away(cause))
+}
+
+/// CRC-32C of the first bytes of a segment.
+pub(super) fn checksum(path: &Path, length: u64) -> io::Result<u32> {
+    let file = File::open(path)?;
+    let mut chunk = vec![0; 1 << 20];
+    let (mut at, mut checksum) = (0, 0);
+    while at < length {
+        let size = chunk.len().min((length - at) as usize);
+        file.read_exact_at(&mut chunk[..size], at)?;
+        checksum = crc32c::crc32c_append(checksum, &chunk[..size]);
+        at += size as u64;
+    }
+    Ok(checksum)
+}
+
+/// Makes a segment of `bytes` bytes, which are on disk with its name when this returns; and the checksum of its header.
+pub(super) fn create(
+    folder: &Path,
+    number: u64,
+    first_record: u64,
+    bytes: u64,
+) -> Result<(File, u32), StoreError> {
     let path = path(folder, number);
     let failed = |error: io::Error| {
         // Whatever is there of it holds nothing that was acknowledged.
@@ -83,7 +127,7 @@ pub(super) fn create(folder: &Path, number: u64, first_record: u64, bytes: u64) 
         .and_then(|()| file.sync_all())
         .and_then(|()| File::open(folder)?.sync_all())
         .map_err(failed)?;
-    Ok(file)
+    Ok((file, crc32c::crc32c(&header)))
 }
 
 /// What was found where a record should be.

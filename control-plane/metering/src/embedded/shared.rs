@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::generation::{Catalogs, Generation, Times};
+use super::segment::Sealed;
+use super::usage::Usage;
 use crate::{Catalog, StoreError};
 
 /// A segment of the log as readers know it.
@@ -19,6 +21,25 @@ pub(super) struct Segment {
     pub(super) times: Times,
     /// Up to here it is on disk; all of the file where there is none.
     pub(super) end: Option<u64>,
+    /// Nothing is written into it any more.
+    pub(super) sealed: Option<Sealed>,
+    /// That is in the database.
+    pub(super) seal_is_kept: bool,
+    /// Its bytes were compared with the checksum since start.
+    pub(super) is_checked: bool,
+}
+
+impl Segment {
+    /// That is being written.
+    pub(super) const fn begun() -> Self {
+        Self { times: Times::NONE, end: Some(0), sealed: None, seal_is_kept: false, is_checked: true }
+    }
+
+    /// Of an earlier run.
+    pub(super) fn known(times: Times, sealed: Option<Sealed>, seal_is_kept: bool) -> Self {
+        let end = sealed.map(|sealed| sealed.length);
+        Self { times, end, sealed, seal_is_kept, is_checked: false }
+    }
 }
 
 /// What is counted and not in the database yet.
@@ -38,6 +59,8 @@ pub(super) struct Shared {
     pub(super) built_in: Arc<Catalog>,
     pub(super) live: Mutex<Live>,
     pub(super) segments: Mutex<BTreeMap<u64, Segment>>,
+    /// Bytes of the log of each namespace.
+    pub(super) usage: Mutex<Usage>,
     /// The last record on disk.
     pub(super) committed: AtomicU64,
     /// The last record counted.

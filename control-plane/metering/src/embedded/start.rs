@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,10 @@ struct Running {
 impl Running {
     fn run(self) {
         let Self { writer, requests, counter, database, told, ended, lock } = self;
+        let shared = writer.shared();
         writer.run(requests);
+        // Whoever waits for the database to be written waits no longer: what is not counted is in the log.
+        shared.closing.store(true, Ordering::Release);
         drop(told);
         // A thread that panicked has said so itself.
         let _ = counter.join();
@@ -126,6 +129,7 @@ fn prepare(folder: &Path, options: EmbeddedOptions) -> Result<(Started, Running)
         built_in: Arc::clone(&built_in),
         live: Mutex::default(),
         segments: Mutex::default(),
+        usage: Mutex::default(),
         committed: AtomicU64::new(0),
         counted: watch::channel(0).0,
         checkpointed: AtomicU64::new(loaded.progress.record),
@@ -152,8 +156,9 @@ fn prepare(folder: &Path, options: EmbeddedOptions) -> Result<(Started, Running)
         recovery: Recovery::default(),
         in_damage: false,
         last_record: progress.record,
+        unmeasured: 0,
     };
-    let Replayed { generation, recovery, next_segment, segments } = replay.run()?;
+    let Replayed { generation, recovery, next_segment, segments, sealed } = replay.run()?;
     let progress = generation.progress;
     tracing::info!(
         events = recovery.replayed_events,
@@ -171,12 +176,19 @@ fn prepare(folder: &Path, options: EmbeddedOptions) -> Result<(Started, Running)
         .into_iter()
         // What a checkpoint during the replay took away is gone.
         .filter(|number| segment::path(folder, *number).try_exists().unwrap_or(true))
-        .map(|number| (number, loaded.segments.get(&number).copied().unwrap_or(Times::NONE)))
-        .map(|(number, times)| (number, Segment { times, end: None }))
+        .map(|number| {
+            let times = loaded.segments.get(&number).copied().unwrap_or(Times::NONE);
+            let kept = loaded.sealed.get(&number).copied();
+            let sealed = sealed.get(&number).copied().or(kept);
+            (number, Segment::known(times, sealed, sealed == kept))
+        })
         .collect();
-    known.insert(next_segment, Segment { times: Times::NONE, end: Some(0) });
+    known.insert(next_segment, Segment::begun());
+    let mut usage = std::mem::take(&mut loaded.usage);
+    loaded.segments.keys().filter(|number| !known.contains_key(number)).for_each(|gone| usage.forget(*gone));
+    *shared.usage.lock() = usage;
     *shared.segments.lock() = known;
-    shared.committed.store(progress.record, std::sync::atomic::Ordering::Release);
+    shared.committed.store(progress.record, Ordering::Release);
     shared.counted.send_replace(progress.record);
     shared.catalogs.store(Arc::new(loaded.catalogs.clone()));
     let recent = generation.named.iter().map(|one| (one.key, (one.digest, one.record))).collect();
@@ -192,10 +204,10 @@ fn prepare(folder: &Path, options: EmbeddedOptions) -> Result<(Started, Running)
         .map_err(|error| StoreError::Away(format!("a thread cannot be started: {error}")))?;
     let start = Start {
         log,
-        marks: loaded.marks,
+        epochs: loaded.epochs,
         sources: loaded.sources,
         recent,
-        checkpointed: shared.checkpointed.load(std::sync::atomic::Ordering::Acquire),
+        checkpointed: shared.checkpointed.load(Ordering::Acquire),
         newest_us: progress.newest_us,
     };
     let writer = Writer::new(Arc::clone(&shared), options, start, (*told).clone());

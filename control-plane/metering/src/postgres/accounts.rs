@@ -9,14 +9,16 @@ use sqlx::{PgConnection, Row as _};
 use super::fault::Fault;
 use crate::{ProducerAccount, RejectCode};
 
-const LOCK: &str = "SELECT mark, sent, accepted, duplicate, rejected, last_seen_us FROM creto_events.producers \
+const LOCK: &str = "SELECT mark, sent, accepted, duplicate, rejected, last_seen_us, from_us FROM creto_events.producers \
      WHERE namespace = $1 AND named = $2 AND producer = $3 AND epoch = $4 FOR UPDATE";
 const BEGIN: &str = "INSERT INTO creto_events.producers (namespace, named, producer, epoch, mark, sent, accepted, \
-     duplicate, rejected, last_seen_us) VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5, 0) ON CONFLICT DO NOTHING";
+     duplicate, rejected, last_seen_us, from_us) VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5, 0, $6) ON CONFLICT DO NOTHING";
 const SAVE: &str = "UPDATE creto_events.producers SET mark = $5, sent = $6, accepted = $7, duplicate = $8, \
      rejected = $9, last_seen_us = $10 WHERE namespace = $1 AND named = $2 AND producer = $3 AND epoch = $4";
-const ALL: &str = "SELECT producer, named, epoch, mark, sent, accepted, duplicate, rejected, last_seen_us \
-     FROM creto_events.producers WHERE namespace = $1 ORDER BY producer, epoch, named";
+const ALL: &str = "SELECT producer, epoch, mark, sent, accepted, duplicate, rejected, last_seen_us, from_us, \
+     0::bigint AS epochs FROM creto_events.producers WHERE namespace = $1 \
+     UNION ALL SELECT producer, 0, 0, sent, accepted, duplicate, rejected, last_seen_us, until_us, epochs \
+     FROM creto_events.retired WHERE namespace = $1";
 
 /// Whose account: a producer's in an epoch, or a source's of named events.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,8 @@ pub(super) struct Account {
     pub(super) duplicate: u64,
     rejected: [u64; RejectCode::ALL.len()],
     pub(super) last_seen_us: i64,
+    /// Events up to then are not taken in, in microseconds since 1970: they may have been counted in a retired epoch.
+    pub(super) from_us: i64,
 }
 
 impl Account {
@@ -49,13 +53,27 @@ impl Account {
         if let Some(account) = Self::find(connection, holder).await? {
             return Ok(account);
         }
-        let begin = sqlx::query(BEGIN).bind(holder.namespace).bind(holder.named).bind(holder.producer);
-        begin.bind(holder.epoch.cast_signed()).bind(Vec::<i64>::new()).execute(&mut *connection).await?;
         // Another replica may have been first: then this waits for it.
+        Self::begin(connection, holder, i64::MIN).await
+    }
+
+    /// Makes an empty one where there is none.
+    pub(super) async fn begin(
+        connection: &mut PgConnection,
+        holder: Holder<'_>,
+        from_us: i64,
+    ) -> Result<Self, Fault> {
+        let begin = sqlx::query(BEGIN).bind(holder.namespace).bind(holder.named).bind(holder.producer);
+        let begin = begin.bind(holder.epoch.cast_signed()).bind(Vec::<i64>::new()).bind(from_us);
+        begin.execute(&mut *connection).await?;
         Self::find(connection, holder).await?.ok_or(Fault::Outdated)
     }
 
-    async fn find(connection: &mut PgConnection, holder: Holder<'_>) -> Result<Option<Self>, Fault> {
+    /// Takes it for this transaction, where there is one.
+    pub(super) async fn find(
+        connection: &mut PgConnection,
+        holder: Holder<'_>,
+    ) -> Result<Option<Self>, Fault> {
         let find = sqlx::query(LOCK).bind(holder.namespace).bind(holder.named).bind(holder.producer);
         let row = find.bind(holder.epoch.cast_signed()).fetch_optional(&mut *connection).await?;
         Ok(row.as_ref().map(Self::read).transpose()?)
@@ -70,6 +88,7 @@ impl Account {
             duplicate: number("duplicate")?,
             rejected: [0; RejectCode::ALL.len()],
             last_seen_us: row.try_get("last_seen_us")?,
+            from_us: row.try_get("from_us")?,
         };
         let counts: Vec<i64> = row.try_get("rejected")?;
         for (mine, count) in account.rejected.iter_mut().zip(counts) {
@@ -92,13 +111,14 @@ impl Account {
         Ok(())
     }
 
-    fn shown(self, producer: Arc<str>, epoch: u64) -> ProducerAccount {
+    fn shown(self, producer: Arc<str>, epoch: u64, retired_epochs: u64) -> ProducerAccount {
         let counts = RejectCode::ALL.into_iter().zip(self.rejected).filter(|(_, count)| *count > 0);
         let rejected_by_code: BTreeMap<Arc<str>, u64> =
             counts.map(|(code, count)| (Arc::from(code.as_str()), count)).collect();
         ProducerAccount {
             producer,
             epoch,
+            retired_epochs,
             highest_sequence: self.mark,
             sent: self.sent,
             accepted: self.accepted,
@@ -119,9 +139,12 @@ pub(super) async fn all(
     let mut accounts = Vec::with_capacity(rows.len());
     for row in &rows {
         let epoch = row.try_get::<i64, _>("epoch")?.cast_unsigned();
-        accounts.push(Account::read(row)?.shown(row.try_get::<&str, _>("producer")?.into(), epoch));
+        let retired = row.try_get::<i64, _>("epochs")?.cast_unsigned();
+        accounts.push(Account::read(row)?.shown(row.try_get::<&str, _>("producer")?.into(), epoch, retired));
     }
     // Epochs are kept with a sign.
-    accounts.sort_by(|a, b| (&a.producer, a.epoch).cmp(&(&b.producer, b.epoch)));
+    accounts.sort_by(|a, b| {
+        (&a.producer, a.epoch, a.retired_epochs).cmp(&(&b.producer, b.epoch, b.retired_epochs))
+    });
     Ok(accounts)
 }

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
 use super::fault::Fault;
 use super::namespaces::Side;
 use super::{decimal, text};
-use crate::bounds::{MAX_ANSWER_VALUES, MAX_MEMBERS};
+use crate::bounds::{MAX_ANSWER_MEMBERS, MAX_ANSWER_VALUES, MAX_MEMBERS};
 use crate::{Aggregation, Meter, MeterQuery, MeterValue, QueryError, StoreError, Window};
 
 /// Where an answer comes from.
@@ -45,9 +45,24 @@ impl Asked<'_> {
         if rows.len() > MAX_ANSWER_VALUES {
             return Err(StoreError::Query(QueryError::TooLarge).into());
         }
+        if self.meter.aggregation == Aggregation::UniqueCount {
+            self.check_members(&rows)?;
+        }
         let mut values = rows.iter().map(|row| self.value(row)).collect::<Result<Vec<_>, Fault>>()?;
         values.sort_by(|a, b| (a.window_starts_us, &a.group).cmp(&(b.window_starts_us, &b.group)));
         Ok(values)
+    }
+
+    /// As many distinct values as the embedded store counts in one answer.
+    fn check_members(&self, rows: &[PgRow]) -> Result<(), Fault> {
+        let mut members = Exact::from(0_u64);
+        for row in rows {
+            members = members + decimal::exact(row.try_get("value")?)?;
+        }
+        match members > Exact::from(MAX_ANSWER_MEMBERS as u64) {
+            true => Err(StoreError::Query(QueryError::TooManyMembers).into()),
+            false => Ok(()),
+        }
     }
 
     fn sql(&self, from: From) -> Sql {

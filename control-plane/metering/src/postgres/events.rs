@@ -8,8 +8,9 @@ use sqlx::{PgConnection, Row as _};
 
 use super::fault::Fault;
 use super::rows::Rows;
+use super::space::ByMonth;
 use super::text;
-use crate::{Event, EventId, StoreError, Value};
+use crate::{Event, EventId, StoreError, Value, Window};
 
 /// Writes rows straight into the partitions.
 const COPY: &str = "COPY creto_events.events (namespace, at_us, logical, ordinal, event_type, agent, \
@@ -24,23 +25,27 @@ pub(super) const COLUMNS: &str = "ordinal, at_us, logical, event_type, agent, cu
 const CHUNK: usize = 1 << 20;
 
 /// Writes events, with their numbers in the order of ingestion, into the partitions of their months. Whoever calls is in
-/// a transaction, which what fails here ends.
+/// a transaction, which what fails here ends. How much room they take, about, is returned by month.
 pub(super) async fn copy<'e>(
     connection: &mut PgConnection,
     namespace: &str,
     events: impl Iterator<Item = (&'e Event, u64)>,
-) -> Result<(), Fault> {
+) -> Result<ByMonth, Fault> {
+    let mut added = ByMonth::new();
     let mut copy = connection.copy_in_raw(COPY).await?;
     let mut rows = Rows::new(CHUNK + CHUNK / 4);
     for (event, order) in events {
+        let before = rows.len();
         write(&mut rows, namespace, event, order);
+        let bytes = added.entry(Window::Month.start_us(event.at_us)).or_default();
+        *bytes += (rows.len() - before) as u64;
         if rows.len() >= CHUNK {
             copy.send(rows.take()).await?;
         }
     }
     copy.send(rows.finish()).await?;
     copy.finish().await?;
-    Ok(())
+    Ok(added)
 }
 
 fn write(rows: &mut Rows, namespace: &str, event: &Event, order: u64) {

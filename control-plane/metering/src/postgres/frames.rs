@@ -11,7 +11,7 @@ use super::namespaces::Shared;
 use super::rollups::reduce;
 use super::series::Numbers;
 use super::store::PostgresEventStore;
-use crate::{Event, Frame, FrameOutcome, RejectedEvent, StoreError};
+use crate::{Event, Frame, FrameOutcome, RejectedEvent, Rejection, StoreError};
 
 /// The first number of a block: nobody else gets one of it.
 const NEXT_ORDER: &str = "SELECT nextval('creto_events.orders')";
@@ -36,13 +36,24 @@ impl PostgresEventStore {
         let Some(shared) = self.namespaces().share(connection, name).await? else { return Ok(None) };
         let holder =
             Holder { namespace: name, named: false, producer: frame.producer(), epoch: frame.epoch() };
-        let mut account = Account::lock(connection, holder).await?;
-        if frame.first_sequence() > account.mark + 1 {
+        let found = Account::find(connection, holder).await?;
+        let mark = found.as_ref().map_or(0, |account| account.mark);
+        if frame.first_sequence() > mark + 1 {
             let (producer, epoch) = (Arc::clone(frame.producer()), frame.epoch());
-            let (mark, first) = (account.mark, frame.first_sequence());
+            let first = frame.first_sequence();
             return Err(StoreError::Gap { producer, epoch, mark, first }.into());
         }
-        let known = frame.events_up_to(account.mark);
+        let known = frame.events_up_to(mark);
+        if known < frame.len() {
+            // What is sent again takes no room.
+            self.space().check(connection, name, self.most_bytes()).await?;
+        }
+        let mut account = match found {
+            Some(account) => account,
+            None => self.begin_epoch(connection, holder, now_us).await?,
+        };
+        // It may have been begun by another replica in between.
+        let known = known.max(frame.events_up_to(account.mark));
         let mut outcome = FrameOutcome { duplicate: known as u64, ..FrameOutcome::default() };
         let mut rejected = vec![false; frame.len()];
         if known < frame.len() {
@@ -53,6 +64,15 @@ impl PostgresEventStore {
                 let sequence = frame.first_sequence() + index as u64;
                 outcome.rejected.push(RejectedEvent { sequence, code: why.code, detail: why.detail });
             }
+            let late = (known..frame.len()).filter(|index| frame.at_us(*index) <= account.from_us);
+            for index in late.filter(|index| !rejected[*index]).collect::<Vec<usize>>() {
+                let why = Rejection::epoch_retired(account.from_us);
+                rejected[index] = true;
+                account.reject(why.code);
+                let sequence = frame.first_sequence() + index as u64;
+                outcome.rejected.push(RejectedEvent { sequence, code: why.code, detail: why.detail });
+            }
+            outcome.rejected.sort_unstable_by_key(|event| event.sequence);
         }
         let accepted: Vec<Event> =
             frame.events(|index| index >= known && !rejected[index]).map(|(_, event)| event).collect();
@@ -82,7 +102,8 @@ impl PostgresEventStore {
         }
         let first: i64 = sqlx::query_scalar(NEXT_ORDER).fetch_one(&mut *connection).await?;
         let numbered = || accepted.iter().zip(first.cast_unsigned()..);
-        events::copy(connection, name, numbered()).await?;
+        let added = events::copy(connection, name, numbered()).await?;
+        self.space().add(connection, name, &added).await?;
         let reduced = reduce(&shared.namespace, numbered())?;
         reduced.merge(connection, self.known_series(), shared.server).await
     }

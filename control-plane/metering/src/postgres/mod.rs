@@ -13,6 +13,7 @@
 mod accounts;
 mod answers;
 mod decimal;
+mod epochs;
 mod events;
 mod expiry;
 mod fault;
@@ -26,9 +27,11 @@ mod rollups;
 mod rows;
 mod schema;
 mod series;
+mod space;
 mod store;
 mod text;
 mod turns;
+mod whole;
 
 use std::ops::ControlFlow;
 

@@ -38,6 +38,7 @@ impl PostgresEventStore {
     ) -> Result<Option<TakenNamed>, Fault> {
         let connection: &mut PgConnection = &mut *transaction;
         let Some(shared) = self.namespaces().share(connection, name).await? else { return Ok(None) };
+        self.space().check(connection, name, self.most_bytes()).await?;
         let digests: Vec<[u8; 32]> = events.iter().map(NamedEvent::digest).collect();
         let mut outcomes: Vec<Option<NamedOutcome>> = events
             .iter()

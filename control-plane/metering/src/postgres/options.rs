@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Acceptance;
-use crate::bounds::DEFAULT_RETENTION_US;
+use crate::bounds::{DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US};
+use crate::{Acceptance, EpochBounds};
 
 /// Connections of one store, when nothing else is said.
 pub const DEFAULT_CONNECTIONS: u32 = 8;
@@ -18,6 +18,10 @@ pub const MAX_REQUESTS: usize = 512;
 /// How long the server may take to take a connection: longer, and it is away. There is always one to be had: see
 /// `turns.rs`.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Rows one statement forgets because of their age.
+pub(super) const FORGET_ROWS: i64 = 10_000;
+/// How many such statements one expiry makes of each kind; the rest goes the next time.
+pub(super) const FORGET_STATEMENTS: u32 = 1_000;
 /// How long one operation may take as a whole: a server that is gone without a word is noticed by this.
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a query, a recomputation or a scan may take as a whole.
@@ -44,6 +48,12 @@ pub struct PostgresOptions {
     pub acceptance: Acceptance,
     /// How long events, and marks of producers that are silent, are kept, in microseconds.
     pub retention_us: i64,
+    /// How many epochs of producers are held.
+    pub epochs: EpochBounds,
+    /// Bytes of events one namespace may have, about: a request more, and what other replicas take in within ten seconds.
+    pub namespace_bytes: u64,
+    /// Bytes of events, and of what they come to, of all namespaces, about: and what is taken in within a minute.
+    pub disk_bytes: u64,
 }
 
 impl PostgresOptions {
@@ -55,6 +65,9 @@ impl PostgresOptions {
             connections: DEFAULT_CONNECTIONS,
             acceptance: Acceptance::default(),
             retention_us: DEFAULT_RETENTION_US,
+            epochs: EpochBounds::default(),
+            namespace_bytes: DEFAULT_NAMESPACE_BYTES,
+            disk_bytes: DEFAULT_DISK_BYTES,
         }
     }
 }

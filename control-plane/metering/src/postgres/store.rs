@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use super::epochs::Swept;
 use super::fault::Fault;
 use super::months;
 use super::namespaces::{self, Namespaces};
@@ -18,10 +19,14 @@ use super::options::{
 use super::rollups::STAGING;
 use super::schema::{self, Partitioning};
 use super::series::KnownSeries;
+use super::space::Space;
 use super::turns::{Purpose, Turn, Turns};
+use super::whole::is_whole;
 use crate::bounds::MAX_NAMED_EVENTS;
 use crate::store::check_namespace;
-use crate::{Acceptance, Frame, FrameOutcome, Meter, NamedEvent, NamedOutcome, StoreError, Window};
+use crate::{
+    Acceptance, EpochBounds, Frame, FrameOutcome, Meter, NamedEvent, NamedOutcome, StoreError, Window,
+};
 
 /// Keeps events in PostgreSQL 15 or later. Any number of replicas may use the same database. Clones share connections.
 #[derive(Clone, Debug)]
@@ -38,6 +43,11 @@ struct Inner {
     namespaces: Namespaces,
     series: KnownSeries,
     turns: Turns,
+    epochs: EpochBounds,
+    swept: Swept,
+    space: Space,
+    /// Of a namespace, and of all.
+    bytes: (u64, u64),
     /// Months whose partitions are there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -70,6 +80,7 @@ impl PostgresEventStore {
                     Ok(())
                 })
             })
+            .after_release(|connection, _| Box::pin(is_whole(connection)))
             .connect_with(server.clone())
             .await
             .map_err(|error| schema::opened(&server, &error))?;
@@ -85,6 +96,10 @@ impl PostgresEventStore {
                 namespaces: Namespaces::default(),
                 series: KnownSeries::default(),
                 turns: Turns::new(options.connections),
+                epochs: options.epochs,
+                swept: Swept::default(),
+                space: Space::default(),
+                bytes: (options.namespace_bytes, options.disk_bytes),
                 months: Mutex::default(),
             }),
         })
@@ -103,6 +118,23 @@ impl PostgresEventStore {
 
     pub(super) fn namespaces(&self) -> &Namespaces {
         &self.inner.namespaces
+    }
+
+    pub(super) fn epoch_bounds(&self) -> EpochBounds {
+        self.inner.epochs
+    }
+
+    pub(super) fn swept(&self) -> &Swept {
+        &self.inner.swept
+    }
+
+    pub(super) fn space(&self) -> &Space {
+        &self.inner.space
+    }
+
+    /// Bytes of a namespace, and of all, there may be.
+    pub(super) fn most_bytes(&self) -> (u64, u64) {
+        self.inner.bytes
     }
 
     pub(super) fn known_series(&self) -> &KnownSeries {

@@ -3,46 +3,76 @@
 use std::collections::BTreeMap;
 
 use super::{Failure, ROWS, Retired, Writer, places, query};
+use crate::embedded::account::{Account, AccountKey};
 use crate::embedded::generation::Generation;
 use crate::embedded::options::MAX_FORGOTTEN;
 
 impl Writer<'_> {
-    pub(super) async fn accounts(&mut self, generation: &Generation) -> Result<(), Failure> {
-        for (key, change) in &generation.accounts {
-            let sql = "SELECT rejected FROM account WHERE namespace = ?1 AND named = ?2 AND producer = ?3 AND epoch = ?4";
-            let known: Option<String> = sqlx::query_scalar(sql)
+    /// Adds what the database has of retired epochs to those of their producer.
+    async fn retire(&mut self, generation: &Generation) -> Result<(), Failure> {
+        for key in &generation.retired {
+            let sql = "DELETE FROM account WHERE namespace = ?1 AND named = ?2 AND producer = ?3 AND epoch = ?4 \
+                 RETURNING sent, accepted, duplicate, rejected, seen_us";
+            let gone: Option<(i64, i64, i64, String, i64)> = sqlx::query_as(sql)
                 .bind(&*key.namespace)
-                .bind(key.named)
+                .bind(key.of.number())
                 .bind(&*key.producer)
                 .bind(key.epoch.cast_signed())
                 .fetch_optional(&mut *self.connection)
                 .await?;
-            let mut rejected: BTreeMap<u8, u64> = match known.as_deref() {
-                None => BTreeMap::new(),
-                Some(json) => serde_json::from_str(json).map_err(|e| Failure::Damaged(e.to_string()))?,
-            };
-            for (code, events) in &change.rejected {
-                *rejected.entry(*code).or_default() += events;
-            }
-            let rejected = serde_json::to_string(&rejected).map_err(|e| Failure::Damaged(e.to_string()))?;
-            let sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET \
-                 mark = MAX(mark, excluded.mark), sent = sent + excluded.sent, \
-                 accepted = accepted + excluded.accepted, duplicate = duplicate + excluded.duplicate, \
-                 rejected = excluded.rejected, seen_us = MAX(seen_us, excluded.seen_us)";
-            sqlx::query(sql)
-                .bind(&*key.namespace)
-                .bind(key.named)
-                .bind(&*key.producer)
-                .bind(key.epoch.cast_signed())
-                .bind(change.mark.cast_signed())
-                .bind(change.sent.cast_signed())
-                .bind(change.accepted.cast_signed())
-                .bind(change.duplicate.cast_signed())
-                .bind(rejected)
-                .bind(change.seen_us)
-                .execute(&mut *self.connection)
-                .await?;
+            let Some((sent, accepted, duplicate, rejected, seen_us)) = gone else { continue };
+            let rejected = serde_json::from_str(&rejected).map_err(|e| Failure::Damaged(e.to_string()))?;
+            let (sent, accepted) = (sent.cast_unsigned(), accepted.cast_unsigned());
+            let duplicate = duplicate.cast_unsigned();
+            let account = Account { sent, accepted, duplicate, rejected, seen_us, ..Account::default() };
+            self.account(&key.retired(), &account).await?;
         }
+        Ok(())
+    }
+
+    pub(super) async fn accounts(&mut self, generation: &Generation) -> Result<(), Failure> {
+        self.retire(generation).await?;
+        for (key, change) in &generation.accounts {
+            self.account(key, change).await?;
+        }
+        Ok(())
+    }
+
+    async fn account(&mut self, key: &AccountKey, change: &Account) -> Result<(), Failure> {
+        let sql = "SELECT rejected FROM account WHERE namespace = ?1 AND named = ?2 AND producer = ?3 AND epoch = ?4";
+        let known: Option<String> = sqlx::query_scalar(sql)
+            .bind(&*key.namespace)
+            .bind(key.of.number())
+            .bind(&*key.producer)
+            .bind(key.epoch.cast_signed())
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let mut rejected: BTreeMap<u8, u64> = match known.as_deref() {
+            None => BTreeMap::new(),
+            Some(json) => serde_json::from_str(json).map_err(|e| Failure::Damaged(e.to_string()))?,
+        };
+        for (code, events) in &change.rejected {
+            *rejected.entry(*code).or_default() += events;
+        }
+        let rejected = serde_json::to_string(&rejected).map_err(|e| Failure::Damaged(e.to_string()))?;
+        let sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET \
+                 mark = CASE WHEN named = 2 THEN mark + excluded.mark ELSE MAX(mark, excluded.mark) END, sent = sent + excluded.sent, \
+                 accepted = accepted + excluded.accepted, duplicate = duplicate + excluded.duplicate, \
+                 rejected = excluded.rejected, seen_us = MAX(seen_us, excluded.seen_us), from_us = MAX(from_us, excluded.from_us)";
+        sqlx::query(sql)
+            .bind(&*key.namespace)
+            .bind(key.of.number())
+            .bind(&*key.producer)
+            .bind(key.epoch.cast_signed())
+            .bind(change.mark.cast_signed())
+            .bind(change.sent.cast_signed())
+            .bind(change.accepted.cast_signed())
+            .bind(change.duplicate.cast_signed())
+            .bind(rejected)
+            .bind(change.seen_us)
+            .bind(change.from_us)
+            .execute(&mut *self.connection)
+            .await?;
         Ok(())
     }
 
@@ -69,7 +99,7 @@ impl Writer<'_> {
     ) -> Result<Retired, Failure> {
         let progress = &generation.progress;
         for (number, times) in &generation.segments {
-            let sql = "INSERT INTO segment VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
+            let sql = "INSERT INTO segment (number, from_us, to_us, newest_us) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET \
                  from_us = MIN(from_us, excluded.from_us), to_us = MAX(to_us, excluded.to_us), \
                  newest_us = MAX(newest_us, excluded.newest_us)";
             sqlx::query(sql)
@@ -77,6 +107,24 @@ impl Writer<'_> {
                 .bind(times.from_us)
                 .bind(times.to_us)
                 .bind(times.newest_us)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        for (number, sealed) in &generation.sealed {
+            let sql = "UPDATE segment SET length = ?2, checksum = ?3 WHERE number = ?1";
+            sqlx::query(sql)
+                .bind(number.cast_signed())
+                .bind(sealed.length.cast_signed())
+                .bind(i64::from(sealed.checksum))
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        for ((number, namespace), bytes) in &generation.usage {
+            let sql = "INSERT INTO usage VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes";
+            sqlx::query(sql)
+                .bind(number.cast_signed())
+                .bind(&**namespace)
+                .bind(bytes.cast_signed())
                 .execute(&mut *self.connection)
                 .await?;
         }
@@ -91,7 +139,12 @@ impl Writer<'_> {
         for (number, _) in &retired {
             let sql = "DELETE FROM segment WHERE number = ?1";
             sqlx::query(sql).bind(number).execute(&mut *self.connection).await?;
+            let sql = "DELETE FROM usage WHERE segment = ?1";
+            sqlx::query(sql).bind(number).execute(&mut *self.connection).await?;
         }
+        let sql = "DELETE FROM account WHERE (namespace, named, producer, epoch) IN \
+             (SELECT namespace, named, producer, epoch FROM account WHERE seen_us < ?1 AND named <> 1 LIMIT ?2)";
+        sqlx::query(sql).bind(oldest).bind(MAX_FORGOTTEN).execute(&mut *self.connection).await?;
         let sql = "DELETE FROM named WHERE key IN (SELECT key FROM named WHERE seen_us < ?1 LIMIT ?2)";
         sqlx::query(sql).bind(oldest).bind(MAX_FORGOTTEN).execute(&mut *self.connection).await?;
         let gone = retired.iter().map(|(_, to_us)| to_us.saturating_add(1)).max().unwrap_or(i64::MIN);

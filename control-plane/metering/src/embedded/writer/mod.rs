@@ -14,15 +14,15 @@ use prost::Message as _;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::account::AccountKey;
+use super::account::{AccountKey, Of};
 use super::applied::{Applied, What};
 use super::counter::Told;
-use super::generation::Times;
-use super::load::{Mark, Marks};
+use super::epochs::{Epochs, Mark};
 use super::log::Log;
 use super::options::{EmbeddedOptions, MAX_WRITE_BYTES};
 use super::payload::StoredMeter;
-use super::record::Kind;
+use super::record::{self, Header, Kind};
+use super::segment::Position;
 use super::shared::{Segment, Shared};
 use crate::{Catalog, Event, Frame, FrameOutcome, Meter, NamedOutcome, Rejection, StoreError};
 
@@ -93,6 +93,10 @@ enum Waiting {
 /// What is taken back when a write fails.
 enum Undo {
     Mark(AccountKey, Option<Mark>),
+    /// What was retired before.
+    Retired(AccountKey, i64),
+    /// Bytes of a namespace in a segment.
+    Usage(u64, Arc<str>, u64),
     Recent([u8; 32]),
     Source(Arc<str>, Arc<str>),
 }
@@ -101,7 +105,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     options: EmbeddedOptions,
     log: Log,
-    marks: Marks,
+    epochs: Epochs,
     sources: HashSet<(Arc<str>, Arc<str>), RandomState>,
     /// Named events that may not be in the database yet: digest and record.
     recent: HashMap<[u8; 32], ([u8; 32], u64), RandomState>,
@@ -120,7 +124,7 @@ pub(super) struct Writer {
 /// What a writer starts from.
 pub(super) struct Start {
     pub(super) log: Log,
-    pub(super) marks: Marks,
+    pub(super) epochs: Epochs,
     pub(super) sources: HashSet<(Arc<str>, Arc<str>), RandomState>,
     pub(super) recent: HashMap<[u8; 32], ([u8; 32], u64), RandomState>,
     pub(super) checkpointed: u64,
@@ -134,12 +138,12 @@ impl Writer {
         start: Start,
         counter: SyncSender<Told>,
     ) -> Self {
-        let Start { log, marks, sources, recent, checkpointed, newest_us } = start;
+        let Start { log, epochs, sources, recent, checkpointed, newest_us } = start;
         Self {
             shared,
             options,
             log,
-            marks,
+            epochs,
             sources,
             recent,
             pruned: checkpointed,
@@ -151,6 +155,10 @@ impl Writer {
             counter,
             left: VecDeque::new(),
         }
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// The next request; none when nobody is left to ask.
@@ -249,14 +257,53 @@ impl Writer {
         if self.log.fits(payload) {
             return Ok(());
         }
+        self.room_on_disk()?;
         let old = self.log.position();
-        let number = self.log.rotate()?;
+        let (number, sealed) = self.log.rotate()?;
         let mut segments = self.shared.segments.lock();
         if let Some(segment) = segments.get_mut(&old.segment) {
             segment.end = Some(old.offset);
+            segment.sealed = Some(sealed);
         }
-        segments.insert(number, Segment { times: Times::NONE, end: Some(0) });
+        segments.insert(number, Segment::begun());
         Ok(())
+    }
+
+    /// Makes sure that another segment is within what may be on disk.
+    fn room_on_disk(&self) -> Result<(), StoreError> {
+        let log: u64 = self.shared.segments.lock().values().filter_map(|segment| segment.end).sum();
+        // What cannot be looked at is not counted: the database is asked for again at the next segment.
+        let database = super::file::bytes(&self.shared.folder);
+        if log.saturating_add(database).saturating_add(self.options.segment_bytes) <= self.options.disk_bytes
+        {
+            return Ok(());
+        }
+        Err(StoreError::bytes("bytes of events, about, on disk", self.options.disk_bytes))
+    }
+
+    /// Makes sure that a record is within what its namespace may have.
+    fn room_of(&self, namespace: &str, payload: usize) -> Result<(), StoreError> {
+        let wanted = record::size(payload) as u64;
+        if self.shared.usage.lock().of(namespace).saturating_add(wanted) <= self.options.namespace_bytes {
+            return Ok(());
+        }
+        Err(StoreError::bytes("bytes of events of this namespace, about,", self.options.namespace_bytes))
+    }
+
+    /// Adds a record to what waits to be written.
+    fn add(
+        &mut self,
+        namespace: &Arc<str>,
+        kind: Kind,
+        now_us: i64,
+        events: u32,
+        payload: impl FnOnce(&mut Vec<u8>),
+    ) -> (Header, Position) {
+        let (header, end) = self.log.add(kind, now_us, events, payload);
+        let bytes = end.offset.saturating_sub(u64::from(header.at));
+        self.shared.usage.lock().add(end.segment, namespace, bytes);
+        self.undo.push(Undo::Usage(end.segment, Arc::clone(namespace), bytes));
+        (header, end)
     }
 
     fn meter(&mut self, namespace: &Arc<str>, meter: &Meter, answer: Answer<()>) {
@@ -278,12 +325,14 @@ impl Writer {
             }
         };
         let payload = StoredMeter::of(namespace, meter).encode_to_vec();
-        if let Err(error) = self.make_room(payload.len()) {
+        if let Err(error) =
+            self.room_of(namespace, payload.len()).and_then(|()| self.make_room(payload.len()))
+        {
             let _ = answer.send(Err(error));
             return;
         }
         let (header, end) =
-            self.log.add(Kind::Meter, self.newest_us, 0, |out| out.extend_from_slice(&payload));
+            self.add(namespace, Kind::Meter, self.newest_us, 0, |out| out.extend_from_slice(&payload));
         let what = What::Meter(Box::new(meter.clone()));
         self.applied.push(Applied::new(&header, end, Arc::clone(namespace), what));
         self.waiting.push(Waiting::Meter(answer, Arc::clone(namespace), catalog));
@@ -316,8 +365,12 @@ impl Writer {
                 tracing::error!(%error, "events could not be written; whoever sent them was told");
                 for undo in std::mem::take(&mut self.undo).into_iter().rev() {
                     match undo {
-                        Undo::Mark(key, Some(mark)) => drop(self.marks.insert(key, mark)),
-                        Undo::Mark(key, None) => drop(self.marks.remove(&key)),
+                        Undo::Mark(key, Some(mark)) => self.epochs.set(&key, mark),
+                        Undo::Mark(key, None) => self.epochs.remove(&key),
+                        Undo::Retired(key, until_us) => self.epochs.set_retired_us(&key, until_us),
+                        Undo::Usage(segment, namespace, bytes) => {
+                            self.shared.usage.lock().take_back(segment, &namespace, bytes);
+                        }
                         Undo::Recent(key) => drop(self.recent.remove(&key)),
                         Undo::Source(namespace, source) => drop(self.sources.remove(&(namespace, source))),
                     }

@@ -28,6 +28,10 @@ impl Writer {
             let _ = answer.send(Ok(NamedAnswer::Stale(candidates)));
             return;
         }
+        if let Err(error) = self.room_of(&namespace, 0) {
+            let _ = answer.send(Err(error));
+            return;
+        }
         // Stored events are smaller than what was allowed in, and counts are few.
         if let Err(error) = self.make_room(MAX_PAYLOAD) {
             let _ = answer.send(Err(error));
@@ -82,7 +86,7 @@ impl Writer {
                 })
                 .collect(),
         };
-        let (header, end) = self.log.add(Kind::Named, now_us, events.len() as u32, |out| {
+        let (header, end) = self.add(&namespace, Kind::Named, now_us, events.len() as u32, |out| {
             out.reserve(batch.encoded_len());
             // A vector grows as needed: this does not fail.
             let _ = batch.encode(out);
