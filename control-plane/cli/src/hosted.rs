@@ -18,6 +18,13 @@ const READY_WAIT: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
+/// What keeps things for the control plane, beside the home.
+#[derive(Debug, Default)]
+pub(crate) struct Stores<'a> {
+    pub(crate) redis_url: Option<&'a str>,
+    pub(crate) database_url: Option<&'a str>,
+}
+
 /// A control plane of this program's. Started by [`Hosted::start`] it lives as long as this value.
 #[derive(Debug)]
 pub(crate) struct Hosted {
@@ -31,9 +38,17 @@ impl Hosted {
     ///
     /// # Errors
     /// When its program is missing, or it does not listen in time.
-    pub(crate) async fn start(data: &Path, listen: &str) -> Outcome<Self> {
+    pub(crate) async fn start(data: &Path, listen: &str, stores: &Stores<'_>) -> Outcome<Self> {
         let mut command: Command = guard::command(&program()?)?;
         command.kill_on_drop(true);
+        // Not as arguments, which every user of the machine can read: they hold passwords.
+        for (name, url) in
+            [("CRETO_REDIS_URL", stores.redis_url), ("CRETO_DATABASE_URL", stores.database_url)]
+        {
+            if let Some(url) = url {
+                command.env(name, url);
+            }
+        }
         Self::spawn(command, data, listen).await
     }
 

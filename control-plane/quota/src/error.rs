@@ -31,15 +31,27 @@ pub enum IssuerError {
         /// Its period and clock.
         cycle: String,
     },
-    /// A newer revision of the limit is in force, or one of the same number with another amount.
+    /// Another amount is in force, of a revision that is not lower.
     #[error(
-        "limit {limit} has revision {revision} already; read it again, and raise the number with every change"
+        "limit {limit} has revision {revision} already, of {amount} units; read it again, and raise the number with every change"
     )]
     Outdated {
         /// The name.
         limit: Box<str>,
         /// The revision in force.
         revision: u64,
+        /// Its amount.
+        amount: u64,
+    },
+    /// A report of a lease that this holder was never granted.
+    #[error(
+        "lease {id} of epoch {epoch} was never granted to this process on this limit, so nothing of the report counts; restart the sidecar"
+    )]
+    NotGranted {
+        /// Its id, as reported.
+        id: u64,
+        /// Its epoch, as reported.
+        epoch: u64,
     },
     /// The window of this moment is over for the issuer.
     #[error(
@@ -123,6 +135,29 @@ pub enum IssuerError {
 }
 
 impl IssuerError {
+    /// Whether it is about what was asked, and may be told to whoever asked: with no address, file or setting in it.
+    #[must_use]
+    pub fn concerns_the_asker(&self) -> bool {
+        match self {
+            Self::Limit(_)
+            | Self::Time(_)
+            | Self::Ask(_)
+            | Self::Changed { .. }
+            | Self::Outdated { .. }
+            | Self::NotGranted { .. }
+            | Self::ClockBehind { .. }
+            | Self::Full { .. }
+            | Self::Stale { .. }
+            | Self::TooEarly { .. } => true,
+            Self::NewerSchema { .. }
+            | Self::InUse(_)
+            | Self::Open { .. }
+            | Self::Damaged(_)
+            | Self::NotDurable { .. }
+            | Self::Away(_) => false,
+        }
+    }
+
     pub(crate) fn limits_full() -> Self {
         let next_step = "merge limits, or use another namespace";
         Self::Full { kind: "limits in this namespace", most: MAX_LIMITS, next_step }

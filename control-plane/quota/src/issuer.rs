@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use creto_quota::Report;
 
-use crate::{Ask, Expired, Granted, Holder, IssuerError, QuotaEvent, QuotaLimit, Reported, WindowUsage};
+use crate::{
+    Ask, Expired, Granted, Holder, IssuerError, QuotaEvent, QuotaLimit, Reported, Swept, WindowUsage,
+};
 
 /// Hands out leases on limits, and settles what holders report.
 ///
@@ -44,7 +46,7 @@ pub trait Issuer: Send + Sync {
     /// Settles what a holder did.
     ///
     /// # Errors
-    /// [`IssuerError`].
+    /// [`IssuerError::NotGranted`] for a lease it never had: nothing of the report counts then. Else [`IssuerError`].
     async fn report(
         &self,
         limit: &QuotaLimit,
@@ -59,6 +61,26 @@ pub trait Issuer: Send + Sync {
     /// # Errors
     /// [`IssuerError`].
     async fn expire(&self, limit: &QuotaLimit, now_ms: u64) -> Result<Expired, IssuerError>;
+
+    /// Deletes accounts of limits nobody used for long: whose last window ended [`crate::WINDOW_KEPT_MS`] and its own
+    /// length ago, and whose holders and leases are of [`crate::WRITE_OFF_AFTER_MS`] ago. What people are told stays. Looks
+    /// at [`crate::FORGET_BATCH`] limits from `after` on (empty: from the first), and says where to go on.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    async fn sweep(&self, namespace: &str, after: &str, now_ms: u64) -> Result<Swept, IssuerError>;
+
+    /// The limits whose name begins so that a holder had leases of, the last used first, at most [`crate::MAX_DRAWN`]; as they
+    /// are kept, with this version's defaults for what is not. A holder that is forgotten has none.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    async fn drawn(
+        &self,
+        namespace: &str,
+        holder: &Holder,
+        prefix: &str,
+    ) -> Result<Vec<QuotaLimit>, IssuerError>;
 
     /// The account of the window that `at_ms` is in; all zero but for the amount where nothing was kept of it.
     ///

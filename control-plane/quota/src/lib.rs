@@ -13,9 +13,13 @@
 //! | available | granted to nobody | leased |
 //! | leased | in a lease before its end | spent or available, by report; stranded, by time |
 //! | stranded | in a lease past its end, not told of | spent or available, by report; lost, a day later |
-//! | lost | written off: counts as used for good | spent or available, should its holder come back within the window |
+//! | lost | written off: counts as used for good | spent, should its holder come back within the window |
 //! | spent | used, as reported | stays |
-//! | assumed | counted as used since the store lost data | spent or available, by report, or `settle_loss` |
+//! | assumed | counted as used since the store lost data | spent, by report; available, by `settle_loss` |
+//!
+//! A sidecar is not trusted with anything but its own leases. What it says of a lease it was never granted is refused;
+//! what it says of one that is not kept any more frees nothing; that data was lost is found out by the store, never
+//! from a report. A report says of its sender only: with a number left out, what that one gives back counts as used.
 //!
 //! A process that dies strands at most its leases that were not reported. They count as used in the window they were
 //! granted in, and no other. Leases end with their window, by the holder's clock: a holder whose clock is behind by d
@@ -49,4 +53,4 @@ pub use limit::{LeaseTerms, LimitError, QuotaLimit, Spike};
 pub use period::{Period, PeriodError, Window, Zone};
 pub use redis::{RedisIssuer, RedisOptions};
 pub use sizing::wanted_at_rate;
-pub use usage::{Expired, Usage, WindowUsage};
+pub use usage::{Expired, Swept, Usage, WindowUsage};

@@ -141,6 +141,21 @@ impl QuotaLimit {
         }
     }
 
+    /// A limit as it is kept: `cycle` is what [`QuotaLimit::cycle`] says. None for a cycle that this version does not know.
+    pub(crate) fn kept(
+        (namespace, name): (&str, &str),
+        unit: &str,
+        cycle: &str,
+        (revision, amount): (u64, u64),
+    ) -> Option<Self> {
+        let (period, zone) = match cycle.split_once('@') {
+            Some((period, zone)) => (period.parse().ok()?, Zone::named(zone).ok()?),
+            None => (cycle.parse().ok()?, Zone::UTC),
+        };
+        let limit = Self { revision, zone, ..Self::new(namespace, name, unit, amount, period) };
+        limit.check().is_ok().then_some(limit)
+    }
+
     /// Says the first thing that is wrong.
     ///
     /// # Errors

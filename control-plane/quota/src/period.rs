@@ -1,6 +1,7 @@
 //! Periods, and the windows they cut time into.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -65,6 +66,26 @@ impl fmt::Display for Period {
             Self::Monthly => f.write_str("monthly"),
             Self::Custom { seconds, anchor_ms } => write!(f, "every-{seconds}s-from-{anchor_ms}"),
         }
+    }
+}
+
+impl FromStr for Period {
+    type Err = ();
+
+    /// Of what `to_string` gives.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "hourly" => Self::Hourly,
+            "daily" => Self::Daily,
+            "weekly" => Self::Weekly,
+            "monthly" => Self::Monthly,
+            custom => {
+                let rest = custom.strip_prefix("every-").ok_or(())?;
+                let (seconds, anchor_ms) = rest.split_once("s-from-").ok_or(())?;
+                let number = |text: &str| text.parse().map_err(|_| ());
+                Self::Custom { seconds: number(seconds)?, anchor_ms: number(anchor_ms)? }
+            }
+        })
     }
 }
 

@@ -55,4 +55,15 @@ pub struct Expired {
     pub written_off: u64,
     /// There is more to do: call again.
     pub more: bool,
+    /// When something is to be done next about a lease, in milliseconds since 1970; none: not before another is granted.
+    pub next_ms: Option<u64>,
+}
+
+/// What `sweep` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Limits whose account was deleted.
+    pub forgotten: u64,
+    /// Where to go on; empty: all limits were looked at.
+    pub next: String,
 }

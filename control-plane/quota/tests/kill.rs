@@ -253,19 +253,21 @@ async fn race(arguments: &[String], mut redis: Option<RedisServer>) {
     let account = |name: &str| usage[name].as_u64().unwrap();
     let admitted = race.admitted.load(Ordering::SeqCst);
     let deaths = race.deaths.load(Ordering::SeqCst);
+    // Of a sidecar that died often the first processes are retired: what they held is written off at once.
+    let dead = account("stranded") + account("lost");
     println!(
         "admitted {admitted} of {AMOUNT} ({during} in the storm); issuer killed {issuer_kills} times, Redis {redis_kills}, \
          holders {deaths}; {} leases; unused, with dead holders: {} ({:.3}%); {usage}",
         race.leases.load(Ordering::SeqCst),
-        account("spent") + account("stranded") - admitted,
-        (account("spent") + account("stranded") - admitted) as f64 * 100.0 / AMOUNT as f64,
+        account("spent") + dead - admitted,
+        (account("spent") + dead - admitted) as f64 * 100.0 / AMOUNT as f64,
     );
     assert!(admitted <= AMOUNT, "{admitted} of {AMOUNT} were admitted");
     // Dead holders strand what they had, everyone else accounts for all.
-    assert_eq!(account("spent") + account("stranded") + account("available"), AMOUNT);
-    assert_eq!((account("leased"), account("lost"), account("assumed")), (0, 0, 0));
-    assert!(account("spent") <= admitted && admitted <= account("spent") + account("stranded"));
-    assert!(account("stranded") <= deaths * 2 * WANTED, "at most two leases each");
+    assert_eq!(account("spent") + dead + account("available"), AMOUNT);
+    assert_eq!((account("leased"), account("assumed")), (0, 0));
+    assert!(account("spent") <= admitted && admitted <= account("spent") + dead);
+    assert!(dead <= deaths * 2 * WANTED, "at most two leases each");
     assert!(account("available") == 0, "all of it could be had");
     assert!(issuer_kills >= 3 && deaths >= 3 && (redis.is_none() || redis_kills >= 3));
     drop(issuer);

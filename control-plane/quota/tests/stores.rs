@@ -6,6 +6,7 @@
 #[allow(dead_code, unreachable_pub, reason = "tests of other kinds use the rest")]
 mod redis_server;
 
+use creto_quota::Report;
 use creto_quota_issuer::{
     Answer, Ask, EmbeddedIssuer, Holder, Issuer, IssuerError, Period, QuotaLimit, RedisIssuer, RedisOptions,
 };
@@ -365,4 +366,55 @@ async fn markers_of_control_planes_are_bounded() {
         before = after;
     }
     assert_eq!(lease(&issuer, 1).await, 100, "who is heard of stays");
+}
+
+#[tokio::test]
+async fn a_backup_put_in_place_of_a_file_closes_the_windows_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quota.db");
+    let backup = folder.path().join("backup");
+    let issuer = EmbeddedIssuer::open(&file).await.unwrap();
+    issuer.open_namespace("acme").await.unwrap();
+    assert_eq!(lease(&issuer, 1).await, 100);
+    issuer.close().await.unwrap();
+    std::fs::copy(&file, &backup).unwrap();
+    let issuer = EmbeddedIssuer::open(&file).await.unwrap();
+    assert_eq!(lease(&issuer, 2).await, 100);
+    for sequence in 1..=150 {
+        let report = Report { sequence, leases: Vec::new(), overage: 0 };
+        issuer.report(&limit(), &Holder::new("s", 1), &report, NOW_MS).await.unwrap();
+    }
+    issuer.close().await.unwrap();
+    // As it was left it is as good as ever, however often it is opened.
+    for _ in 0..3 {
+        let issuer = EmbeddedIssuer::open(&file).await.unwrap();
+        assert_eq!(available(&issuer).await, 800);
+        issuer.close().await.unwrap();
+    }
+    std::fs::copy(&backup, &file).unwrap();
+    for _ in 0..2 {
+        let issuer = EmbeddedIssuer::open(&file).await.unwrap();
+        assert_eq!(
+            (lease(&issuer, 3).await, available(&issuer).await),
+            (0, 0),
+            "the second lease is not known"
+        );
+        issuer.close().await.unwrap();
+    }
+    let issuer = EmbeddedIssuer::open(&file).await.unwrap();
+    let now_ms = NOW_MS + 365 * 86_400_000;
+    let ask = Ask { request: 4, wanted: 0, needed: 100 };
+    let granted = issuer.grant(&limit(), &Holder::new("s", 1), &ask, None, now_ms).await.unwrap();
+    assert!(matches!(granted.answer, Answer::Lease(_)), "a window begun after the loss is open");
+    issuer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_about_the_store_is_not_for_those_who_ask() {
+    let server = RedisServer::start(&FORGETFUL).await;
+    let refused = connect(&server, true).await.unwrap_err();
+    assert!(refused.to_string().contains("127.0.0.1") && !refused.concerns_the_asker(), "{refused}");
+    let away = IssuerError::Away("redis://h".into());
+    assert!(!away.concerns_the_asker());
+    assert!(IssuerError::NotGranted { id: 1, epoch: 1 }.concerns_the_asker());
 }

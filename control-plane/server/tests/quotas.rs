@@ -379,3 +379,118 @@ async fn people_are_told_of_what_happened_in_words() {
     let unknown = ListQuotasRequest { namespace: "a".into(), agent_name: "nobody".into() };
     assert_eq!(operator.quotas().list_quotas(unknown).await.unwrap_err().code(), Code::NotFound);
 }
+
+#[tokio::test]
+async fn a_report_lands_where_its_lease_was_drawn_after_a_restart_and_another_delegation() {
+    let plane = plane().await;
+    let operator = plane.operator("a").await;
+    create_agent(&operator, "a", "boss", &key(1), true).await;
+    create_agent(&operator, "a", "chief", &key(9), true).await;
+    create_agent(&operator, "a", "one", &key(2), false).await;
+    apply(&operator, "a", &policy(&quota("tokens", "llm.tokens", 1_000, "per = \"parent\""))).await;
+    let first = sidecar(&plane.endpoint(), &operator, "a", "one").await;
+    let by_boss = submit(&operator, "a", vec![link("a", &key(1), &key(2), &["get:*"], 600)]).await;
+    let got = *lease(&one(&first, 1, asked("p", "tokens", 1, 100)).await);
+    submit(&operator, "a", vec![link("a", &key(9), &key(2), &["get:*"], 600)]).await;
+    let revoke = RevokeDelegationRequest { namespace: "a".into(), delegation_id: by_boss };
+    operator.delegations().revoke_delegation(revoke).await.unwrap();
+    let plane = plane.restart().await;
+    let (endpoint, certificate, seed) = (plane.endpoint(), &first.enrolled.certificate, first.seed);
+    let client = creto_client::SidecarClient::connect(&endpoint, certificate, &seed).await.unwrap();
+    let mut item = asked("p", "tokens", 2, 10);
+    item.account = Some(spent(&got, 1, 4));
+    let request = ExchangeLeasesRequest { process: 1, exchanges: vec![item] };
+    let answers = client.leases().exchange_leases(request).await.unwrap().into_inner().answers;
+    assert_eq!(answers[0].acknowledged, 1, "{answers:?}");
+    assert!(refused(&answers[0]).contains("restart the sidecar"), "{answers:?}");
+    // It was boss's share that it was drawn from, and that has it back now.
+    let operator = plane.admin().await;
+    create_agent(&operator, "a", "other", &key(5), false).await;
+    submit(&operator, "a", vec![link("a", &key(1), &key(5), &["get:*"], 600)]).await;
+    let shares: Vec<_> = listed(&operator, "")
+        .await
+        .into_iter()
+        .map(|state| (state.scope, state.spent, state.leased))
+        .collect();
+    assert!(shares.contains(&("parent/boss".to_owned(), 4, 0)), "{shares:?}");
+    assert!(shares.contains(&("parent/chief".to_owned(), 0, 0)), "{shares:?}");
+    let events = ListQuotaEventsRequest { namespace: "a".into(), after: 0 };
+    let events = operator.quotas().list_quota_events(events).await.unwrap().into_inner().events;
+    assert!(events.is_empty(), "nobody took it for a loss: {events:?}");
+}
+
+#[tokio::test]
+async fn a_sidecar_that_lies_is_refused_and_closes_nothing() {
+    let plane = plane().await;
+    let (operator, first, second) = two_agents(&plane).await;
+    apply(&operator, "a", &policy(&quota("tokens", "llm.tokens", 10_000, "per = \"policy\""))).await;
+    let got = *lease(&one(&first, 1, asked("p", "tokens", 1, 1_000)).await);
+    for lie in [
+        GrantedLease { epoch: (1 << 53) - 1, ..got },
+        GrantedLease { id: got.id + 9, ..got },
+        GrantedLease { id: u64::MAX, ..got },
+    ] {
+        let answer = one(&first, 1, told("p", "tokens", spent(&lie, 1, 0))).await;
+        assert_eq!(answer.acknowledged, 0);
+        assert!(refused(&answer).contains(&format!("lease {} of epoch {}", lie.id, lie.epoch)), "{answer:?}");
+    }
+    let stolen = one(&second, 1, told("p", "tokens", spent(&got, 1, 0))).await;
+    assert!(refused(&stolen).contains("was never granted to this process"), "{stolen:?}");
+    // Reports on what was no quota were acknowledged; what comes after them is no loss.
+    let late = one(&first, 1, told("p", "tokens", spent(&got, 7, 400))).await;
+    assert_eq!(late.acknowledged, 7);
+    let gap = LeaseAccount { sequence: 1 << 50, lines: Vec::new(), overage: 0 };
+    one(&first, 1, told("p", "tokens", gap)).await;
+    for process in 1..100 {
+        one(&first, process, asked("p", "tokens", 1, 0)).await;
+    }
+    let all = state(&operator, "one", "tokens").await;
+    assert_eq!((all.spent, all.assumed), (400, 0));
+    assert!(
+        matches!(one(&second, 1, asked("p", "tokens", 1, 1)).await.answer, Some(Answer::Lease(_)))
+            || all.leased + all.lost >= 9_600
+    );
+    let events = ListQuotaEventsRequest { namespace: "a".into(), after: 0 };
+    let events = operator.quotas().list_quota_events(events).await.unwrap().into_inner().events;
+    assert!(events.iter().all(|event| event.kind != "data-lost"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_limit_that_was_changed_while_the_clock_was_ahead_can_be_changed_again() {
+    let plane = plane().await;
+    let (operator, first, _) = two_agents(&plane).await;
+    let with = |limit| policy(&quota("tokens", "llm.tokens", limit, ""));
+    apply(&operator, "a", &with(4_000)).await;
+    assert_eq!(lease(&one(&first, 1, asked("p", "tokens", 1, 1_000)).await).amount, 1_000);
+    let Plane { running, folder } = plane;
+    running.shutdown().await;
+    // As if the clock had been a year ahead when it was changed.
+    {
+        let issuer = creto_quota_issuer::EmbeddedIssuer::open(&folder.path().join("quota.db")).await.unwrap();
+        let now_ms = fixture::now_s() * 1_000;
+        let period = creto_quota_issuer::Period::Monthly;
+        let ahead = creto_quota_issuer::QuotaLimit {
+            revision: now_ms + 365 * 86_400_000,
+            ..creto_quota_issuer::QuotaLimit::new("a", "p/tokens/agent/one", "token", 9_000, period)
+        };
+        let ask = creto_quota_issuer::Ask { request: 1, wanted: 1, needed: 1 };
+        let holder = creto_quota_issuer::Holder::new("x", 1);
+        creto_quota_issuer::Issuer::grant(&issuer, &ahead, &holder, &ask, None, now_ms).await.unwrap();
+        issuer.close().await.unwrap();
+    }
+    let options = creto_control_plane::Options::new(folder.path());
+    let running = creto_control_plane::ControlPlane::start(options).await.unwrap();
+    let plane = Plane { running, folder };
+    let (endpoint, certificate, seed) = (plane.endpoint(), &first.enrolled.certificate, first.seed);
+    let client = creto_client::SidecarClient::connect(&endpoint, certificate, &seed).await.unwrap();
+    let ask = async |request, units| {
+        let request =
+            ExchangeLeasesRequest { process: 1, exchanges: vec![asked("p", "tokens", request, units)] };
+        client.leases().exchange_leases(request).await.unwrap().into_inner().answers.remove(0)
+    };
+    assert_eq!(ask(2, 4_001).await.answer, Some(Answer::ImpossibleAmount(4_000)), "the document holds");
+    let operator = plane.admin().await;
+    apply(&operator, "a", &with(5_000)).await;
+    assert_eq!(ask(2, 5_001).await.answer, Some(Answer::ImpossibleAmount(5_000)));
+    assert_eq!(state(&operator, "one", "tokens").await.amount, 5_000);
+}

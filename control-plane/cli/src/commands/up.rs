@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::commands::policy;
 use crate::failure::{Failure, Outcome};
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Stores};
 use crate::operator::Operator;
 use crate::output::remark;
 use crate::principals::{self, Standing};
@@ -44,6 +44,12 @@ pub(crate) struct UpArgs {
     /// Where the sidecar answers its operator; port 0 for a free one.
     #[arg(long, env = "CRETO_ADMIN", default_value = "127.0.0.1:15000", value_name = "HOST:PORT")]
     admin: String,
+    /// Redis that keeps the quotas, instead of the home (`redis://[user:password@]host:port`).
+    #[arg(long, env = "CRETO_REDIS_URL", hide_env_values = true, value_name = "URL")]
+    redis_url: Option<String>,
+    /// PostgreSQL that keeps metering events, instead of the home (`postgres://user:password@host:port/database`).
+    #[arg(long, env = "CRETO_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
     /// Authority that the sidecar trusts in upstreams besides the system's (PEM); may be repeated.
     #[arg(long, env = "CRETO_UPSTREAM_CA", value_name = "FILE", value_delimiter = ',')]
     upstream_ca: Vec<PathBuf>,
@@ -76,8 +82,9 @@ pub(crate) async fn run(session: &Session, args: UpArgs) -> Outcome {
         None => None,
     };
     let mut incoming = Incoming::listen()?;
+    let stores = Stores { redis_url: args.redis_url.as_deref(), database_url: args.database_url.as_deref() };
     let mut hosted = tokio::select! {
-        started = Hosted::start(session.home.data(), &args.listen) => started?,
+        started = Hosted::start(session.home.data(), &args.listen, &stores) => started?,
         _ = incoming.next() => return Ok(()),
     };
     let mut up = tokio::select! {

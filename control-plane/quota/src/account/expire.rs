@@ -47,7 +47,8 @@ impl Account {
             self.warn(turn, start_ms);
         }
         self.forget(turn.now_ms);
-        expired.more = self.due.first().is_some_and(|(due_ms, _)| *due_ms <= turn.now_ms);
+        expired.next_ms = self.next_ms();
+        expired.more = expired.next_ms.is_some_and(|due_ms| due_ms <= turn.now_ms);
         expired
     }
 
@@ -55,8 +56,10 @@ impl Account {
     fn forget(&mut self, now_ms: u64) {
         let since = now_ms.saturating_sub(WRITE_OFF_AFTER_MS);
         let old = self.seen.iter().take(EXPIRE_BATCH).take_while(|(seen_ms, _)| *seen_ms < since);
-        let gone: Vec<_> =
-            old.filter(|(_, name)| self.holders.get(name).is_none_or(|row| row.open == 0)).cloned().collect();
+        let gone: Vec<_> = old
+            .filter(|(_, name)| self.holders.get(name).is_none_or(|row| row.held.is_empty()))
+            .cloned()
+            .collect();
         for entry in gone {
             self.seen.remove(&entry);
             self.active.remove(&entry);

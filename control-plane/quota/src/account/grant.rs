@@ -2,8 +2,8 @@
 
 use creto_quota::Lease;
 
-use super::{Account, HolderRow, LeaseRow, Turn, add};
-use crate::bounds::{MAX_HOLDERS, MAX_LEASES, MAX_OPEN_LEASES};
+use super::{Account, LeaseRow, Turn, add};
+use crate::bounds::{MAX_LEASES, MAX_OPEN_LEASES};
 use crate::sizing::size;
 use crate::{Answer, Ask, Holder, IssuerError, Level};
 
@@ -35,11 +35,9 @@ impl Account {
             return Ok(Answer::Impossible { amount: self.head.amount });
         }
         self.refuse_when_full(&name)?;
-        if !self.holders.contains_key(&name) {
-            // Who asks for the first time never had a lease, so none of its reports can have been taken in before.
-            let era = if ask.request == 1 { self.head.learned_ms + 1 } else { 0 };
-            self.holders.insert(name.clone(), HolderRow { era, ..HolderRow::default() });
-        }
+        // Who asks for the first time never had a lease, so none of its reports can have been taken in before.
+        let era = if ask.request == 1 { self.head.learned_ms + 1 } else { 0 };
+        self.admit(holder, &name, era)?;
         self.heard(&name, turn.now_ms);
         let holders = self.active(turn);
         let amount = self.head.amount;
@@ -72,17 +70,14 @@ impl Account {
         self.changed.leases.insert(key);
         if let Some(row) = self.holders.get_mut(&name) {
             (row.request, row.lease) = (ask.request, key);
-            row.open += 1;
+            row.held.insert(key);
         }
         Ok(Answer::Lease(Lease { id: key.1, epoch: key.0, amount: units, not_after_s: end_ms / 1_000 }))
     }
 
     fn refuse_when_full(&self, name: &str) -> Result<(), IssuerError> {
         let row = self.holders.get(name);
-        if row.is_none() && self.holders.len() as u64 >= MAX_HOLDERS {
-            return Err(IssuerError::holders_full());
-        }
-        if row.is_some_and(|row| row.open >= MAX_OPEN_LEASES) {
+        if row.is_some_and(|row| row.held.len() as u64 >= MAX_OPEN_LEASES) {
             return Err(IssuerError::open_leases_full());
         }
         if self.leases.len() as u64 >= MAX_LEASES {

@@ -4,11 +4,12 @@
 
 mod expire;
 mod grant;
+mod holders;
 mod report;
 mod rows;
 mod spike;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use rows::{Head, HolderRow, LeaseKey, LeaseRow, WindowRow, flag};
 
@@ -24,6 +25,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) now_ms: u64,
     /// When the namespace's data was lost; 0 for never.
     pub(crate) lost_ms: u64,
+    /// Whether a lease is asked for: else it does not matter of which revision the limit is.
+    pub(crate) grants: bool,
 }
 
 /// Rows changed since they were last written.
@@ -44,7 +47,8 @@ pub(crate) struct Account {
     pub(crate) head: Head,
     /// By start.
     pub(crate) windows: BTreeMap<u64, WindowRow>,
-    pub(crate) holders: HashMap<String, HolderRow>,
+    /// By name; the processes of a sidecar are beside each other.
+    pub(crate) holders: BTreeMap<String, HolderRow>,
     pub(crate) leases: BTreeMap<LeaseKey, LeaseRow>,
     /// Units used in an hour, by hours since 1970.
     pub(crate) hours: BTreeMap<u64, u64>,
@@ -74,10 +78,15 @@ impl Account {
     pub(crate) fn restore(
         head: Head,
         windows: BTreeMap<u64, WindowRow>,
-        holders: HashMap<String, HolderRow>,
+        mut holders: BTreeMap<String, HolderRow>,
         leases: BTreeMap<LeaseKey, LeaseRow>,
         hours: BTreeMap<u64, u64>,
     ) -> Self {
+        for (key, lease) in &leases {
+            if let Some(holder) = holders.get_mut(&lease.holder) {
+                holder.held.insert(*key);
+            }
+        }
         let due = leases.iter().map(|(key, lease)| (lease.due_ms(), *key)).collect();
         let seen: BTreeSet<_> = holders.iter().map(|(name, holder)| (holder.seen_ms, name.clone())).collect();
         Self {
@@ -105,7 +114,7 @@ impl Account {
 
     /// Turns to the window of now, and to the terms of the limit.
     pub(crate) fn enter(&mut self, turn: &Turn<'_>) -> Result<(), IssuerError> {
-        let &Turn { limit, window, now_ms, lost_ms } = turn;
+        let &Turn { limit, window, now_ms, lost_ms, grants } = turn;
         let mut gone = self.is_gone();
         let head = &mut self.head;
         if gone {
@@ -120,8 +129,10 @@ impl Account {
             let (unit, cycle) = (head.unit.clone(), head.cycle.clone());
             return Err(IssuerError::Changed { limit: limit.name.clone(), unit, cycle });
         }
-        if limit.revision < head.revision || limit.revision == head.revision && limit.amount != head.amount {
-            return Err(IssuerError::Outdated { limit: limit.name.clone(), revision: head.revision });
+        // Control planes number the same change by clocks of their own: who says the same is not outdated.
+        if grants && limit.revision <= head.revision && limit.amount != head.amount {
+            let (revision, amount) = (head.revision, head.amount);
+            return Err(IssuerError::Outdated { limit: limit.name.clone(), revision, amount });
         }
         if window.start_ms < head.window_ms {
             let window_ms = head.window_ms;
@@ -150,8 +161,8 @@ impl Account {
         Ok(())
     }
 
-    /// Data was lost: whatever could have been granted in this window counts as used. Units that holders give back from
-    /// now on were leased, so they become available; nothing else does.
+    /// Data was lost: whatever could have been granted in this window counts as used, until it ends or `settle_loss`.
+    /// What holders say of leases that are not kept frees nothing: anybody could say it.
     fn learn(&mut self, turn: &Turn<'_>, at_ms: u64) {
         let amount = self.head.amount;
         self.head.learned_ms = at_ms.max(self.head.learned_ms + 1);
@@ -206,6 +217,11 @@ impl Account {
         }
     }
 
+    /// When something is to be done next about a lease.
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        self.due.first().map(|(due_ms, _)| *due_ms)
+    }
+
     /// Notes that a holder was heard of. It has a row.
     fn heard(&mut self, name: &str, now_ms: u64) {
         let Some(row) = self.holders.get_mut(name) else { return };
@@ -234,7 +250,7 @@ impl Account {
         self.changed.leases.insert(key);
         self.due.remove(&(lease.due_ms(), key));
         if let Some(holder) = self.holders.get_mut(&lease.holder) {
-            holder.open = holder.open.saturating_sub(1);
+            holder.held.remove(&key);
             self.changed.holders.insert(lease.holder);
         }
     }

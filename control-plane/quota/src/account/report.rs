@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use creto_quota::{LeaseReport, Report};
 
 use super::{Account, Turn, WindowRow, add, take};
-use crate::bounds::{MAX_HOLDERS, MAX_UNITS};
+use crate::bounds::MAX_UNITS;
 use crate::{Holder, IssuerError, Reported};
 
 impl Account {
@@ -23,29 +23,19 @@ impl Account {
             self.heard(&name, turn.now_ms);
             return Ok(Reported { acknowledged, duplicate: true, revoke: self.hint(turn, &name) });
         }
-        if row.is_none() && self.holders.len() as u64 >= MAX_HOLDERS {
-            return Err(IssuerError::holders_full());
-        }
-        // Holders leave no number out and know no lease before it was granted: what is kept here is not the newest.
+        // Whatever a sidecar says of leases it never had is no word on those of others.
+        self.refuse_unheard(&name, report)?;
+        // A number left out says only that this holder was not listened to: what it gave back then is not known, and
+        // its leases count as used. Before its first report none is left out: others may be of a quota that was none.
         let known = row.filter(|row| row.era == self.head.learned_ms + 1);
-        let gap = known.is_some_and(|row| report.sequence > row.sequence + 1);
-        let next = (self.head.epoch, self.head.next_id);
-        let unheard = report.leases.iter().any(|line| {
-            let key = (line.epoch, line.id);
-            // Numbers are given once: another's lease of this number was granted after what is kept here went back.
-            key >= next || self.leases.get(&key).is_some_and(|lease| lease.holder != name)
-        });
-        let sure = known.is_some() && !gap && !unheard;
-        if gap || unheard {
-            self.learn(turn, turn.now_ms);
-        }
-        self.holders.entry(name.clone()).or_default();
+        let sure = known.is_some_and(|row| row.sequence == 0 || report.sequence == row.sequence + 1);
+        self.admit(holder, &name, 0)?;
         let mut touched = BTreeSet::from([turn.window.start_ms]);
         let mut used = report.overage.min(MAX_UNITS);
         let overage = used;
         add(&mut self.current().overage, overage);
         for line in &report.leases {
-            add(&mut used, self.settle(&name, line, sure, &mut touched));
+            add(&mut used, self.settle(line, sure, &mut touched));
         }
         let era = self.head.learned_ms + 1;
         if let Some(row) = self.holders.get_mut(&name) {
@@ -59,14 +49,24 @@ impl Account {
         Ok(Reported { acknowledged: report.sequence, duplicate: false, revoke: self.hint(turn, &name) })
     }
 
+    /// Refuses a report of a lease that was never granted, or to another.
+    fn refuse_unheard(&self, name: &str, report: &Report) -> Result<(), IssuerError> {
+        let next = (self.head.epoch, self.head.next_id);
+        let unheard = report.leases.iter().find(|line| {
+            let key = (line.epoch, line.id);
+            key >= next || self.leases.get(&key).is_some_and(|lease| lease.holder != name)
+        });
+        match unheard {
+            Some(line) => Err(IssuerError::NotGranted { id: line.id, epoch: line.epoch }),
+            None => Ok(()),
+        }
+    }
+
     /// What became of one lease. Says how much was used. Where the report may have been taken in before (`sure` is
     /// false), what is given back is not granted again.
-    fn settle(&mut self, name: &str, line: &LeaseReport, sure: bool, touched: &mut BTreeSet<u64>) -> u64 {
+    fn settle(&mut self, line: &LeaseReport, sure: bool, touched: &mut BTreeSet<u64>) -> u64 {
         let key = (line.epoch, line.id);
-        let Some(lease) = self.leases.get_mut(&key) else { return self.settle_unknown(line, sure) };
-        if lease.holder != name {
-            return self.settle_uncovered(line.overrun.saturating_add(line.spent));
-        }
+        let Some(lease) = self.leases.get_mut(&key) else { return self.settle_unknown(line) };
         let (window_ms, stranded) = (lease.window_ms, lease.stranded);
         let spent = take(&mut lease.open, line.spent);
         let back = take(&mut lease.open, line.given_back);
@@ -86,17 +86,15 @@ impl Account {
         spent.saturating_add(uncovered)
     }
 
-    /// A lease that is not kept: written off, or from before data was lost. If it was of this window, it is among what
-    /// counts as lost or assumed there.
-    fn settle_unknown(&mut self, line: &LeaseReport, sure: bool) -> u64 {
+    /// A lease that is not kept: told of to the end, written off, or from before data was lost. If it was of this window,
+    /// what was spent of it is among what counts as lost or assumed there. Nobody can say any more whose it was, so
+    /// nothing is given back.
+    fn settle_unknown(&mut self, line: &LeaseReport) -> u64 {
         let of_this_window = line.epoch >= self.head.window_ms.max(self.head.trusted_epoch);
         let row = self.current();
         if of_this_window {
             let spent = take_unknown(row, line.spent);
             add(&mut row.spent, spent);
-            if sure {
-                take_unknown(row, line.given_back);
-            }
         }
         let spent = line.spent.min(MAX_UNITS);
         spent.saturating_add(self.settle_uncovered(line.overrun))

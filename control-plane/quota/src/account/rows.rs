@@ -1,5 +1,7 @@
 //! What is kept of one limit, as rows. The script for Redis keeps the same.
 
+use std::collections::BTreeSet;
+
 use crate::{Level, Usage};
 
 /// Epoch and id: names a lease of a limit, and orders them.
@@ -58,8 +60,8 @@ pub(crate) struct HolderRow {
     pub(crate) request: u64,
     /// The lease it got.
     pub(crate) lease: LeaseKey,
-    /// Leases not fully reported.
-    pub(crate) open: u64,
+    /// Its leases that are not fully reported.
+    pub(crate) held: BTreeSet<LeaseKey>,
     /// Last heard of, in milliseconds since 1970.
     pub(crate) seen_ms: u64,
     /// [`Head::learned_ms`] + 1 when `sequence` became known for sure; 0 while it is not: then the next report may

@@ -10,12 +10,13 @@ mod leases;
 mod loss;
 mod notices;
 mod reports;
+mod sidecars;
 mod terms;
 mod time;
 
 use creto_quota::{Lease, LeaseReport, Report};
 
-pub use self::{leases::*, loss::*, notices::*, reports::*, terms::*, time::*};
+pub use self::{leases::*, loss::*, notices::*, reports::*, sidecars::*, terms::*, time::*};
 use crate::{Answer, Ask, Granted, Holder, Issuer, Period, QuotaLimit, Reported, Usage};
 
 /// A moment within an hour, a day, a week and a month: Wednesday, 14 October 2026, 10:20:00 UTC.
@@ -38,6 +39,12 @@ macro_rules! every_scenario {
             overrun_and_overage_count_on_top
             a_report_goes_along_with_a_request
             a_foreign_lease_cannot_be_given_back
+            a_report_of_a_lease_never_granted_is_refused_and_changes_nothing
+            a_report_left_out_costs_its_sender_alone
+            the_first_report_may_have_any_number
+            a_lease_told_of_to_the_end_frees_nothing_of_others
+            a_sidecar_has_few_processes_however_many_it_makes
+            who_had_leases_of_a_limit_is_found_again
             reports_beyond_the_bounds_are_refused
             a_holder_is_asked_to_give_back_when_others_go_without
             amounts_are_exact_up_to_the_largest
@@ -54,20 +61,21 @@ macro_rules! every_scenario {
             events_are_read_in_order_and_forgotten_on_demand
             unit_and_period_stay_with_the_name
             a_raise_holds_at_once_and_an_older_revision_is_refused
+            who_says_the_same_under_an_older_revision_is_served
+            an_older_revision_may_report_and_expire
             a_lowered_amount_grants_nothing_until_use_is_below_it
             wrong_limits_are_refused_with_what_to_do
             namespaces_do_not_see_each_other
             an_unknown_namespace_grants_nothing_in_the_windows_under_way
-            what_holders_give_back_after_a_loss_can_be_granted
+            what_holders_say_of_leases_from_before_a_loss_frees_nothing
             a_loss_closes_every_window_that_may_have_been_used_before_it
             who_read_events_before_a_loss_reads_of_it
             limits_nobody_uses_make_room_for_others
-            a_report_that_may_have_been_counted_frees_nothing
-            evidence_of_a_loss_closes_the_window
+            limits_nobody_uses_are_swept_a_few_at_a_time
+            expire_says_when_to_come_again
             settling_a_loss_opens_the_window
             a_loss_in_a_short_window_is_not_settled_while_it_lasts
             a_raise_after_a_loss_opens_nothing_of_a_limit_of_zero
-            a_report_of_anothers_lease_closes_the_window
             a_need_no_window_can_meet_troubles_nobody
             holders_are_not_asked_for_what_would_not_do
         }

@@ -72,7 +72,9 @@ pub async fn a_foreign_lease_cannot_be_given_back(issuer: &dyn Issuer) {
     let limit = limit("foreign", 1_000);
     let lease = lease_of(issuer, &limit, &holder("owner"), 1, 100).await;
     lease_of(issuer, &limit, &holder("thief"), 1, 1).await;
-    report(issuer, &limit, &holder("thief"), &told(1, &[line(&lease, 0, 100, true)])).await;
+    let stolen = told(1, &[line(&lease, 0, 100, true)]);
+    let refused = issuer.report(&limit, &holder("thief"), &stolen, NOW_MS).await.unwrap_err();
+    assert_eq!(refused, IssuerError::NotGranted { id: lease.id, epoch: lease.epoch });
     assert_eq!(usage(issuer, &limit).await.leased, 101);
     report(issuer, &limit, &holder("owner"), &told(1, &[line(&lease, 40, 60, true)])).await;
     let usage = usage(issuer, &limit).await;

@@ -29,8 +29,35 @@ pub async fn a_raise_holds_at_once_and_an_older_revision_is_refused(issuer: &dyn
     let same_number = QuotaLimit { revision: 2, ..before.clone() };
     for outdated in [before, same_number] {
         let error = issuer.grant(&outdated, &holder("s"), &ask(3, 1), None, NOW_MS).await.unwrap_err();
-        assert_eq!(error, IssuerError::Outdated { limit: "tokens".into(), revision: 2 });
+        assert_eq!(error, IssuerError::Outdated { limit: "tokens".into(), revision: 2, amount: 150 });
     }
+}
+
+/// Two control planes apply one change, each by its own clock.
+pub async fn who_says_the_same_under_an_older_revision_is_served(issuer: &dyn Issuer) {
+    issuer.open_namespace("skew").await.unwrap();
+    let ahead = QuotaLimit { revision: 9, ..limit("skew", 100) };
+    lease_of(issuer, &ahead, &holder("s"), 1, 10).await;
+    let behind = QuotaLimit { revision: 3, ..ahead.clone() };
+    assert_eq!(lease_of(issuer, &behind, &holder("t"), 1, 10).await.amount, 10);
+    // The newest stays in force.
+    let lower = QuotaLimit { revision: 8, amount: 50, ..ahead };
+    let refused = issuer.grant(&lower, &holder("t"), &ask(2, 1), None, NOW_MS).await.unwrap_err();
+    assert_eq!(refused, IssuerError::Outdated { limit: "tokens".into(), revision: 9, amount: 100 });
+}
+
+/// What was used was used, whatever the limit is now.
+pub async fn an_older_revision_may_report_and_expire(issuer: &dyn Issuer) {
+    issuer.open_namespace("older").await.unwrap();
+    let before = limit("older", 100);
+    let lease = lease_of(issuer, &before, &holder("s"), 1, 60).await;
+    let after = QuotaLimit { amount: 150, revision: 2, ..before.clone() };
+    lease_of(issuer, &after, &holder("t"), 1, 10).await;
+    report(issuer, &before, &holder("s"), &told(1, &[line(&lease, 20, 40, true)])).await;
+    let expired = issuer.expire(&before, NOW_MS + before.leases.life_ms).await.unwrap();
+    assert_eq!(expired.stranded, 10);
+    let seen = usage(issuer, &before).await;
+    assert_eq!((seen.amount, seen.spent, seen.available), (150, 20, 120));
 }
 
 /// What is out stays out, nothing is added.

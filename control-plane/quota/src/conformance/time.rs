@@ -4,7 +4,8 @@ use creto_quota::Lease;
 
 use super::{NOW_MS, ask, holder, lease, lease_of, limit, line, told, usage};
 use crate::{
-    Answer, Issuer, IssuerError, Level, MAX_LIMITS, QuotaLimit, Usage, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS,
+    Answer, Ask, Issuer, IssuerError, Level, MAX_LIMITS, QuotaLimit, Usage, WINDOW_KEPT_MS,
+    WRITE_OFF_AFTER_MS,
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -147,4 +148,54 @@ pub async fn limits_nobody_uses_make_room_for_others(issuer: &dyn Issuer) {
     issuer.report(&named("limit-1"), &holder("s"), &late, later).await.unwrap();
     assert_eq!(issuer.usage(&named("limit-1"), later).await.unwrap().usage.available, 100);
     assert!(issuer.events("crowd", 0).await.unwrap().iter().all(|event| event.level != Level::DataLost));
+}
+
+/// Also where nobody asks for another; some at a time, and what people were told stays.
+pub async fn limits_nobody_uses_are_swept_a_few_at_a_time(issuer: &dyn Issuer) {
+    issuer.open_namespace("sweep").await.unwrap();
+    let named = |name: &str| QuotaLimit { name: name.into(), ..limit("sweep", 100) };
+    for at in 0..20 {
+        issuer.grant(&named(&format!("limit-{at}")), &holder("s"), &ask(1, 10), None, NOW_MS).await.unwrap();
+    }
+    let refused = Ask { request: 2, wanted: 0, needed: 100 };
+    issuer.grant(&named("limit-3"), &holder("s"), &refused, None, NOW_MS).await.unwrap();
+    let sweep = async |now_ms| {
+        let (mut after, mut forgotten) = (String::new(), 0);
+        for _ in 0..100 {
+            let swept = issuer.sweep("sweep", &after, now_ms).await.unwrap();
+            forgotten += swept.forgotten;
+            after = swept.next;
+            if after.is_empty() {
+                return forgotten;
+            }
+        }
+        panic!("it does not end");
+    };
+    // The window ended an hour and 25 hours ago at 12:00 of the next day: kept until then.
+    let over = 1_791_975_600_000 + WINDOW_KEPT_MS + HOUR_MS;
+    assert_eq!(sweep(over - 1).await, 0);
+    issuer.grant(&named("limit-7"), &holder("s"), &ask(2, 10), None, over - 1).await.unwrap();
+    assert_eq!(sweep(over).await, 19);
+    assert_eq!(sweep(over).await, 0);
+    assert_eq!(issuer.usage(&named("limit-7"), over - 1).await.unwrap().usage.leased, 10);
+    assert_eq!(issuer.drawn("sweep", &holder("s"), "limit-").await.unwrap().len(), 1);
+    let told = issuer.events("sweep", 0).await.unwrap();
+    assert_eq!((told.len(), told[0].level, &*told[0].limit), (1, Level::Exhausted, "limit-3"));
+    // One that is used again begins anew, and nobody takes it for a loss.
+    let again = issuer.grant(&named("limit-3"), &holder("s"), &ask(1, 100), None, over).await.unwrap();
+    assert_eq!(lease(&again).amount, 50);
+    assert_eq!(issuer.events("sweep", told[0].sequence).await.unwrap(), []);
+    assert_eq!(issuer.sweep("nothing", "", over).await.unwrap(), crate::Swept::default());
+}
+
+/// Nobody need look at ten thousand limits every few seconds.
+pub async fn expire_says_when_to_come_again(issuer: &dyn Issuer) {
+    issuer.open_namespace("next").await.unwrap();
+    let limit = limit("next", 100);
+    assert_eq!(issuer.expire(&limit, NOW_MS).await.unwrap().next_ms, None);
+    let first = lease_of(issuer, &limit, &holder("s"), 1, 10).await;
+    lease_of(issuer, &limit, &holder("t"), 1, 10).await;
+    let ends_ms = first.not_after_s * 1_000;
+    assert_eq!(issuer.expire(&limit, NOW_MS).await.unwrap().next_ms, Some(ends_ms));
+    assert_eq!(issuer.expire(&limit, ends_ms).await.unwrap().next_ms, Some(ends_ms + WRITE_OFF_AFTER_MS));
 }

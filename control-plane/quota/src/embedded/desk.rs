@@ -13,11 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::away;
 use super::load::{self, Namespace};
+use super::mark::Mark;
 use super::save::{self, Batch};
 use crate::account::{Account, Turn};
 use crate::bounds::{MAX_EVENTS_READ, MAX_LIMITS};
 use crate::{
-    Ask, Expired, Granted, Holder, IssuerError, QuotaEvent, QuotaLimit, Reported, Usage, Window, WindowUsage,
+    Ask, Expired, Granted, Holder, IssuerError, QuotaEvent, QuotaLimit, Reported, Swept, Usage, Window,
+    WindowUsage,
 };
 
 /// Requests that wait; who comes on top waits to be queued.
@@ -25,7 +27,7 @@ pub(super) const QUEUE: usize = 4_096;
 /// Requests answered with one transaction.
 const BATCH: usize = 512;
 /// Accounts kept in memory; beyond that all are dropped, and read again as they are used.
-const MAX_ACCOUNTS: usize = 4_096;
+const MAX_ACCOUNTS: usize = 16_384;
 /// Namespaces kept in memory; beyond that the same.
 const MAX_NAMESPACES: usize = 10_000;
 
@@ -53,6 +55,8 @@ pub(super) enum Request {
     OpenNamespace { namespace: String, answer: Answer<()> },
     Limit { limit: QuotaLimit, window: Window, now_ms: u64, work: Work, answer: Answer<Done> },
     Usage { limit: QuotaLimit, window: Window, answer: Answer<WindowUsage> },
+    Drawn { namespace: String, holder: String, prefix: String, answer: Answer<Vec<QuotaLimit>> },
+    Sweep { namespace: String, after: String, now_ms: u64, answer: Answer<Swept> },
     Events { namespace: String, after: u64, answer: Answer<Vec<QuotaEvent>> },
     ForgetEvents { namespace: String, up_to: u64, answer: Answer<()> },
     Close { answer: Answer<()> },
@@ -69,6 +73,9 @@ type Key = (String, String);
 /// Owns the file and the accounts.
 pub(super) struct Desk {
     file: SqliteConnection,
+    mark: Mark,
+    /// Transactions so far.
+    count: u64,
     namespaces: HashMap<String, Namespace>,
     accounts: HashMap<Key, Account>,
     /// The latest moment of any request.
@@ -76,8 +83,8 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(file: SqliteConnection) -> Self {
-        Self { file, namespaces: HashMap::new(), accounts: HashMap::new(), latest_ms: 0 }
+    pub(super) fn new(file: SqliteConnection, mark: Mark, count: u64) -> Self {
+        Self { file, mark, count, namespaces: HashMap::new(), accounts: HashMap::new(), latest_ms: 0 }
     }
 
     /// Answers until nobody can ask any more.
@@ -120,7 +127,8 @@ impl Desk {
                     let result = match self.load(&key, now_ms, &touched, &mut batch).await {
                         Err(error) => Err(error),
                         Ok(lost_ms) => {
-                            let turn = Turn { limit: &limit, window, now_ms, lost_ms };
+                            let grants = matches!(work, Work::Grant { .. });
+                            let turn = Turn { limit: &limit, window, now_ms, lost_ms, grants };
                             self.work(&key, &turn, work)
                         }
                     };
@@ -132,7 +140,7 @@ impl Desk {
                     waiting.push(Waiting::Nothing(answer));
                 }
                 Request::Close { answer } => closing = Some(answer),
-                read @ (Request::Usage { .. } | Request::Events { .. }) => reads.push(read),
+                other => reads.push(other),
             }
         }
         for key in touched {
@@ -141,7 +149,11 @@ impl Desk {
                 batch.put_account(&key, account, namespace);
             }
         }
-        let failed = batch.commit(&mut self.file).await.err().map(|error| away(&error));
+        let failed = batch
+            .commit(&mut self.file, (&mut self.mark, &mut self.count))
+            .await
+            .err()
+            .map(|error| away(&error));
         if failed.is_some() {
             self.forget();
         }
@@ -206,17 +218,35 @@ impl Desk {
         now_ms: u64,
         touched: &BTreeSet<Key>,
     ) -> Result<bool, sqlx::Error> {
-        let mut gone = load::idle_limits(&mut self.file, namespace, now_ms).await?;
+        // One batch a request, going on where the last ended: a namespace that is full holds up nobody.
+        let known = self.namespaces.get(namespace);
+        let after = known.map(|known| known.looked_up_to.clone()).unwrap_or_default();
+        let swept = self.sweep(namespace, &after, now_ms, touched).await?;
+        if let Some(known) = self.namespaces.get_mut(namespace) {
+            known.looked_up_to = swept.next;
+        }
+        Ok(swept.forgotten > 0)
+    }
+
+    async fn sweep(
+        &mut self,
+        namespace: &str,
+        after: &str,
+        now_ms: u64,
+        touched: &BTreeSet<Key>,
+    ) -> Result<Swept, sqlx::Error> {
+        let (mut gone, next) = load::idle_limits(&mut self.file, namespace, after, now_ms).await?;
         // What this very batch uses is not in the file yet.
         gone.retain(|name| !touched.contains(&(namespace.to_owned(), name.clone())));
         save::forget_limits(&mut self.file, namespace, &gone).await?;
         for name in &gone {
             self.accounts.remove(&(namespace.to_owned(), name.clone()));
         }
+        let forgotten = gone.len() as u64;
         if let Some(known) = self.namespaces.get_mut(namespace) {
-            known.limits = known.limits.saturating_sub(gone.len() as u64);
+            known.limits = known.limits.saturating_sub(forgotten);
         }
-        Ok(!gone.is_empty())
+        Ok(Swept { forgotten, next })
     }
 
     fn work(&mut self, key: &Key, turn: &Turn<'_>, work: Work) -> Result<Done, IssuerError> {
@@ -260,6 +290,14 @@ impl Desk {
                 let usage = self.accounts.get(&key).map(|account| usage(account, &limit, window, lost_ms));
                 let usage = WindowUsage { window, usage: usage.unwrap_or_default() };
                 let _ = answer.send(known.map(|()| usage).map_err(|error| away(&error)));
+            }
+            Request::Drawn { namespace, holder, prefix, answer } => {
+                let drawn = load::drawn(&mut self.file, &namespace, &holder, &prefix).await;
+                let _ = answer.send(drawn.map_err(|error| away(&error)));
+            }
+            Request::Sweep { namespace, after, now_ms, answer } => {
+                let swept = self.sweep(&namespace, &after, now_ms, &BTreeSet::new()).await;
+                let _ = answer.send(swept.map_err(|error| away(&error)));
             }
             Request::Events { namespace, after, answer } => {
                 let events = load::events(&mut self.file, &namespace, after, MAX_EVENTS_READ).await;

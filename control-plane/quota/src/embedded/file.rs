@@ -6,13 +6,14 @@
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::mark::Mark;
 use crate::IssuerError;
 
 /// How long to wait for another process to let go of the file: one that is being replaced is on its way out.
@@ -21,10 +22,19 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 const LOG_LIMIT: &str = "67108864";
 
 /// The steps of the schema, in order; each is applied once, in a transaction of its own.
-const STEPS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_first.sql"))];
+const STEPS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/0001_first.sql")),
+    (2, include_str!("../../migrations/0002_drawn_and_counted.sql")),
+];
 const CREATE_VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)";
 const CURRENT: &str = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+const COUNT: &str = "SELECT count FROM quota_transactions";
+/// Windows that were begun before now are closed, and the count goes on from where it was.
+const WENT_BACK: [&str; 2] = [
+    "UPDATE quota_transactions SET count = ?1",
+    "UPDATE quota_namespaces SET lost_ms = MAX(lost_ms + 1, ?1)",
+];
 const APPLIED: &str = "INSERT INTO schema_migrations (version, applied_at) VALUES (?1, datetime('now'))";
 
 /// SQLite's primary result codes (its own documentation, "Result and Error Codes").
@@ -45,8 +55,9 @@ pub(super) fn away(error: &sqlx::Error) -> IssuerError {
     }
 }
 
-/// Opens the file, makes it (mode 0600) if it is not there, and brings its schema up to date.
-pub(super) async fn open(path: &Path) -> Result<SqliteConnection, IssuerError> {
+/// Opens the file, makes it (mode 0600) if it is not there, and brings its schema up to date. With its mark, and the
+/// count of its transactions.
+pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, Mark, u64), IssuerError> {
     OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -75,7 +86,25 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, IssuerError> {
         Ok(error) => error,
         Err(error) => opened(error),
     })?;
-    Ok(connection)
+    let mark = Mark::read(path)
+        .map_err(|error| IssuerError::Open { path: path.with_extension("mark"), cause: error.to_string() })?;
+    let count = heed(&mut connection, &mark).await.map_err(|error| away(&error))?;
+    Ok((connection, mark, count))
+}
+
+/// Notes that data was lost where the file is older than its mark; says how many transactions there were.
+async fn heed(connection: &mut SqliteConnection, mark: &Mark) -> Result<u64, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut *connection).await?;
+    let count = u64::try_from(count).unwrap_or(0);
+    let Some(reached) = mark.went_back(count) else { return Ok(count) };
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for (sql, value) in WENT_BACK.into_iter().zip([u128::from(reached), now_ms]) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        sqlx::query(sql).bind(value).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(reached)
 }
 
 async fn migrate(

@@ -1,11 +1,13 @@
 //! Accounts out of the file.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::account::{Account, Head, HolderRow, LeaseRow, WindowRow};
-use crate::bounds::{FORGET_BATCH, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
-use crate::{Level, QuotaEvent, Window};
+use crate::bounds::{FORGET_BATCH, MAX_DRAWN, WINDOW_KEPT_MS, WRITE_OFF_AFTER_MS};
+use crate::{Level, QuotaEvent, QuotaLimit, Window};
 
 const NAMESPACE: &str = "SELECT * FROM quota_namespaces WHERE namespace = ?1";
 const COUNT: &str = "SELECT COUNT(*) FROM quota_limits WHERE namespace = ?1";
@@ -18,22 +20,29 @@ const EVENTS: &str =
     "SELECT * FROM quota_events WHERE namespace = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
 
 /// Limits whose windows are all so long over that they are not kept, and whose holders and leases are of before that.
-const IDLE: &str = "SELECT name FROM quota_limits AS l WHERE namespace = ?1 \
-     AND EXISTS (SELECT 1 FROM quota_windows AS w WHERE w.namespace = l.namespace AND w.name = l.name) \
+const IDLE: &str = "SELECT name, EXISTS (SELECT 1 FROM quota_windows AS w WHERE w.namespace = l.namespace AND w.name = l.name) \
      AND NOT EXISTS (SELECT 1 FROM quota_windows AS w WHERE w.namespace = l.namespace AND w.name = l.name \
        AND w.end_ms + w.end_ms - w.start_ms > ?2) \
      AND NOT EXISTS (SELECT 1 FROM quota_holders AS h WHERE h.namespace = l.namespace AND h.name = l.name \
        AND h.seen_ms >= ?3) \
      AND NOT EXISTS (SELECT 1 FROM quota_leases AS g WHERE g.namespace = l.namespace AND g.name = l.name \
-       AND g.end_ms >= ?3) LIMIT ?4";
+       AND g.end_ms >= ?3) AS is_idle \
+     FROM quota_limits AS l WHERE namespace = ?1 AND name > ?5 ORDER BY name LIMIT ?4";
+/// Limits that a holder had leases of.
+const DRAWN: &str = "SELECT l.* FROM quota_holders AS h JOIN quota_limits AS l \
+     ON l.namespace = h.namespace AND l.name = h.name \
+     WHERE h.namespace = ?1 AND h.holder = ?2 AND h.request > 0 AND substr(l.name, 1, length(?3)) = ?3 \
+     ORDER BY h.seen_ms DESC LIMIT ?4";
 
 /// What is kept of a namespace.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Namespace {
     pub(super) lost_ms: u64,
     /// The number of the last event.
     pub(super) events: u64,
     pub(super) limits: u64,
+    /// Where to look next for limits nobody uses.
+    pub(super) looked_up_to: String,
 }
 
 /// A number as it was written; negative ones are not.
@@ -50,7 +59,12 @@ pub(super) async fn namespace(
     };
     let limits: i64 = sqlx::query_scalar(COUNT).bind(name).fetch_one(file).await?;
     let limits = u64::try_from(limits).unwrap_or(0);
-    Ok(Some(Namespace { lost_ms: number(&row, "lost_ms")?, events: number(&row, "events")?, limits }))
+    Ok(Some(Namespace {
+        lost_ms: number(&row, "lost_ms")?,
+        events: number(&row, "events")?,
+        limits,
+        looked_up_to: String::new(),
+    }))
 }
 
 /// The account of a limit; a new one when nothing is kept.
@@ -125,7 +139,8 @@ fn holder(row: &SqliteRow) -> Result<HolderRow, sqlx::Error> {
         sequence: number(row, "sequence")?,
         request: number(row, "request")?,
         lease: (number(row, "lease_epoch")?, number(row, "lease_id")?),
-        open: number(row, "open")?,
+        // Put together from the leases.
+        held: BTreeSet::new(),
         seen_ms: number(row, "seen_ms")?,
         era: number(row, "era")?,
     })
@@ -142,21 +157,51 @@ fn lease(row: &SqliteRow) -> Result<LeaseRow, sqlx::Error> {
     })
 }
 
-/// Limits of a namespace that nobody used for long, at most [`FORGET_BATCH`].
+/// Of [`FORGET_BATCH`] limits after a name those that nobody used for long, and the last one looked at; empty at the end.
 pub(super) async fn idle_limits(
     file: &mut SqliteConnection,
     namespace: &str,
+    after: &str,
     now_ms: u64,
-) -> Result<Vec<String>, sqlx::Error> {
+) -> Result<(Vec<String>, String), sqlx::Error> {
     let before = |ms: u64| i64::try_from(now_ms.saturating_sub(ms)).unwrap_or(i64::MAX);
     let most = i64::try_from(FORGET_BATCH).unwrap_or(i64::MAX);
-    sqlx::query_scalar(IDLE)
+    let rows = sqlx::query(IDLE)
         .bind(namespace)
         .bind(before(WINDOW_KEPT_MS))
         .bind(before(WRITE_OFF_AFTER_MS))
         .bind(most)
+        .bind(after)
         .fetch_all(file)
-        .await
+        .await?;
+    let last = rows.last().filter(|_| rows.len() >= FORGET_BATCH);
+    let next = last.map(|row| row.try_get("name")).transpose()?.unwrap_or_default();
+    let mut idle = Vec::new();
+    for row in &rows {
+        if number(row, "is_idle")? != 0 {
+            idle.push(row.try_get("name")?);
+        }
+    }
+    Ok((idle, next))
+}
+
+/// The limits whose name begins so that a holder had leases of, the last used first.
+pub(super) async fn drawn(
+    file: &mut SqliteConnection,
+    namespace: &str,
+    holder: &str,
+    prefix: &str,
+) -> Result<Vec<QuotaLimit>, sqlx::Error> {
+    let most = i64::try_from(MAX_DRAWN).unwrap_or(i64::MAX);
+    let rows =
+        sqlx::query(DRAWN).bind(namespace).bind(holder).bind(prefix).bind(most).fetch_all(file).await?;
+    let mut limits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (name, Head { unit, cycle, revision, amount, .. }) =
+            (row.try_get::<String, _>("name")?, head(row)?);
+        limits.extend(QuotaLimit::kept((namespace, &name), &unit, &cycle, (revision, amount)));
+    }
+    Ok(limits)
 }
 
 /// Events after a number, oldest first.

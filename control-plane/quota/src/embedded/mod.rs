@@ -3,6 +3,7 @@
 mod desk;
 mod file;
 mod load;
+mod mark;
 mod save;
 
 use std::path::Path;
@@ -15,7 +16,7 @@ use self::desk::{Answer, Desk, Done, QUEUE, Request, Work};
 use crate::holder::{check_ask, check_holder, check_report};
 use crate::limit::check_namespace;
 use crate::{
-    Ask, Expired, Granted, Holder, Issuer, IssuerError, QuotaEvent, QuotaLimit, Reported, WindowUsage,
+    Ask, Expired, Granted, Holder, Issuer, IssuerError, QuotaEvent, QuotaLimit, Reported, Swept, WindowUsage,
 };
 
 /// Issues from a file of the control plane. Clones share it.
@@ -33,9 +34,9 @@ impl EmbeddedIssuer {
     /// [`IssuerError::InUse`] while another process has it, [`IssuerError::NewerSchema`] for a file of a later version,
     /// else why it cannot be opened.
     pub async fn open(path: &Path) -> Result<Self, IssuerError> {
-        let file = file::open(path).await?;
+        let (file, mark, count) = file::open(path).await?;
         let (desk, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(Desk::new(file).run(requests));
+        tokio::spawn(Desk::new(file, mark, count).run(requests));
         Ok(Self { desk })
     }
 
@@ -106,6 +107,24 @@ impl Issuer for EmbeddedIssuer {
     async fn expire(&self, limit: &QuotaLimit, now_ms: u64) -> Result<Expired, IssuerError> {
         let Done::Expired(expired) = self.work(limit, now_ms, Work::Expire).await? else { return confused() };
         Ok(expired)
+    }
+
+    async fn sweep(&self, namespace: &str, after: &str, now_ms: u64) -> Result<Swept, IssuerError> {
+        check_namespace(namespace)?;
+        let (namespace, after) = (namespace.to_owned(), after.to_owned());
+        self.ask(|answer| Request::Sweep { namespace, after, now_ms, answer }).await
+    }
+
+    async fn drawn(
+        &self,
+        namespace: &str,
+        holder: &Holder,
+        prefix: &str,
+    ) -> Result<Vec<QuotaLimit>, IssuerError> {
+        check_namespace(namespace)?;
+        check_holder(holder)?;
+        let (namespace, prefix) = (namespace.to_owned(), prefix.to_owned());
+        self.ask(|answer| Request::Drawn { namespace, holder: holder.to_string(), prefix, answer }).await
     }
 
     async fn usage(&self, limit: &QuotaLimit, at_ms: u64) -> Result<WindowUsage, IssuerError> {

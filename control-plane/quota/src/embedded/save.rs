@@ -7,6 +7,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::load::Namespace;
+use super::mark::Mark;
 use crate::account::Account;
 use crate::bounds::MAX_EVENTS;
 use crate::{Level, QuotaEvent};
@@ -45,6 +46,7 @@ const FORGET_LIMITS: [&str; 5] = [
     "DELETE FROM quota_leases WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
     "DELETE FROM quota_hours WHERE namespace = ?1 AND name IN (SELECT value FROM json_each(?2))",
 ];
+const COUNTED: &str = "UPDATE quota_transactions SET count = ?1";
 const DROP_EVENTS: &str = "DELETE FROM quota_events WHERE namespace = ?1 AND sequence <= ?2";
 
 /// Rows to be written together.
@@ -141,7 +143,7 @@ impl Batch {
                     row.request,
                     row.lease.0,
                     row.lease.1,
-                    row.open,
+                    row.held.len(),
                     row.seen_ms,
                     row.era
                 ])),
@@ -180,7 +182,11 @@ impl Batch {
     }
 
     /// Writes all of it, in one transaction; on disk when it returns.
-    pub(super) async fn commit(self, file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    pub(super) async fn commit(
+        self,
+        file: &mut SqliteConnection,
+        (mark, count): (&mut Mark, &mut u64),
+    ) -> Result<(), sqlx::Error> {
         let tables = [
             (PUT_NAMESPACES, self.namespaces),
             (PUT_LIMITS, self.limits),
@@ -197,7 +203,12 @@ impl Batch {
         if tables.iter().all(|(_, rows)| rows.is_empty()) && self.gone_events.is_empty() {
             return Ok(());
         }
+        // Whether or not it is committed, its number is used up.
+        *count += 1;
+        mark.cover(*count)?;
         let mut transaction = file.begin_with("BEGIN IMMEDIATE").await?;
+        let counted = i64::try_from(*count).unwrap_or(i64::MAX);
+        sqlx::query(COUNTED).bind(counted).execute(&mut *transaction).await?;
         for (sql, rows) in tables {
             if !rows.is_empty() {
                 sqlx::query(sql).bind(Value::Array(rows).to_string()).execute(&mut *transaction).await?;

@@ -4,10 +4,10 @@
 //! always` it answers after the script's effects are on disk; other settings are refused, unless `durable` is off. A
 //! marker in each namespace counts requests, and each control plane keeps its own beside it. When the marker is gone, one
 //! of the two is below what this control plane was answered, or it is of another run of a Redis that is not durable, data
-//! was lost: the windows under way grant only what holders give back, until they end or `settle_loss` is called.
+//! was lost: the windows under way grant nothing, until they end or `settle_loss` is called.
 //!
 //! It is for one Redis: behind a failover to a replica, which may be behind, requests that were answered can be
-//! forgotten; that is noticed by control planes that go on running, and by reports that tell of leases not known here.
+//! forgotten; that is noticed by control planes that go on running.
 //!
 //! Keys begin with the namespace and carry it as hash tag, so all of a namespace is on one node of a cluster.
 
@@ -28,7 +28,7 @@ use self::wire::{Fields, ask_arguments, limit_arguments, report_arguments};
 use crate::holder::{check_ask, check_holder, check_report};
 use crate::limit::check_namespace;
 use crate::{
-    Ask, Expired, Granted, Holder, Issuer, IssuerError, QuotaEvent, QuotaLimit, Reported, Window,
+    Ask, Expired, Granted, Holder, Issuer, IssuerError, QuotaEvent, QuotaLimit, Reported, Swept, Window,
     WindowUsage, bounds,
 };
 
@@ -91,6 +91,8 @@ fn script() -> String {
         ("MAX_HOLDERS", bounds::MAX_HOLDERS),
         ("MAX_OPEN_LEASES", bounds::MAX_OPEN_LEASES),
         ("MAX_LEASES", bounds::MAX_LEASES),
+        ("MAX_PROCESSES", bounds::MAX_PROCESSES as u64),
+        ("MAX_DRAWN", bounds::MAX_DRAWN as u64),
         ("MAX_LEASE_MS", bounds::MAX_LEASE_MS),
         ("MAX_CALLERS", MAX_CALLERS),
         ("ACTIVE_LIVES", bounds::ACTIVE_LIVES),
@@ -115,7 +117,7 @@ fn namespace_keys(namespace: &str) -> Vec<String> {
 fn limit_keys(limit: &QuotaLimit) -> Vec<String> {
     let QuotaLimit { namespace, name, .. } = limit;
     let mut keys = namespace_keys(namespace);
-    let parts = ["head", "windows", "starts", "holders", "seen", "leases", "due", "hours"];
+    let parts = ["head", "windows", "starts", "holders", "seen", "leases", "due", "hours", "processes"];
     keys.extend(parts.map(|part| format!("{namespace}:{{{namespace}}}:quota:limit:{name}:{part}")));
     keys
 }
@@ -177,11 +179,11 @@ impl RedisIssuer {
         &self,
         op: &str,
         namespace: &str,
-        argument: Option<u64>,
+        now_ms: u64,
+        arguments: &[String],
     ) -> Result<Fields, IssuerError> {
         check_namespace(namespace)?;
-        let arguments: Vec<_> = argument.map(|argument| argument.to_string()).into_iter().collect();
-        match self.run(op, namespace, &namespace_keys(namespace), 0, &arguments).await? {
+        match self.run(op, namespace, &namespace_keys(namespace), now_ms, arguments).await? {
             Ok(fields) => Ok(fields),
             Err((verdict, _)) => Err(IssuerError::Damaged(format!("Redis refused {op}: {verdict}"))),
         }
@@ -218,7 +220,8 @@ fn refusal(
     let limit = limit.name.clone();
     Ok(match verdict {
         "changed" => IssuerError::Changed { limit, unit: fields.text()?, cycle: fields.text()? },
-        "outdated" => IssuerError::Outdated { limit, revision: fields.number()? },
+        "outdated" => IssuerError::Outdated { limit, revision: fields.number()?, amount: fields.number()? },
+        "not-granted" => IssuerError::NotGranted { id: fields.number()?, epoch: fields.number()? },
         "clock" => IssuerError::ClockBehind { limit, now_ms, window_ms: fields.number()? },
         "early" => IssuerError::TooEarly { until_ms: fields.number()? },
         "stale" => {
@@ -238,7 +241,7 @@ fn refusal(
 #[async_trait]
 impl Issuer for RedisIssuer {
     async fn open_namespace(&self, namespace: &str) -> Result<(), IssuerError> {
-        self.run_namespace("open", namespace, None).await.map(drop)
+        self.run_namespace("open", namespace, 0, &[]).await.map(drop)
     }
 
     async fn grant(
@@ -279,6 +282,21 @@ impl Issuer for RedisIssuer {
         self.run_limit("expire", limit, now_ms, (None, 0), Vec::new()).await?.1.expired()
     }
 
+    async fn sweep(&self, namespace: &str, after: &str, now_ms: u64) -> Result<Swept, IssuerError> {
+        self.run_namespace("sweep", namespace, now_ms, &[after.to_owned()]).await?.swept()
+    }
+
+    async fn drawn(
+        &self,
+        namespace: &str,
+        holder: &Holder,
+        prefix: &str,
+    ) -> Result<Vec<QuotaLimit>, IssuerError> {
+        check_holder(holder)?;
+        let arguments = [holder.to_string(), prefix.to_owned()];
+        self.run_namespace("drawn", namespace, 0, &arguments).await?.limits(namespace)
+    }
+
     async fn usage(&self, limit: &QuotaLimit, at_ms: u64) -> Result<WindowUsage, IssuerError> {
         let (window, mut fields) = self.run_limit("usage", limit, at_ms, (None, 0), Vec::new()).await?;
         Ok(WindowUsage { window, usage: fields.usage()? })
@@ -296,10 +314,10 @@ impl Issuer for RedisIssuer {
     }
 
     async fn events(&self, namespace: &str, after: u64) -> Result<Vec<QuotaEvent>, IssuerError> {
-        self.run_namespace("events", namespace, Some(after)).await?.events()
+        self.run_namespace("events", namespace, 0, &[after.to_string()]).await?.events()
     }
 
     async fn forget_events(&self, namespace: &str, up_to: u64) -> Result<(), IssuerError> {
-        self.run_namespace("forget", namespace, Some(up_to)).await.map(drop)
+        self.run_namespace("forget", namespace, 0, &[up_to.to_string()]).await.map(drop)
     }
 }

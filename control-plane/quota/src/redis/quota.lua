@@ -2,7 +2,7 @@
 --
 -- Bounds (MAX_..., ..._MS) are put in front of this text. Numbers are doubles: whole up to 2^53, which no amount passes.
 -- Rows are kept as MessagePack in hashes; numbers leave as text, since Lua's own way to print them drops digits.
-local RUN, LIMITS, EVENTS, HEAD, WINDOWS, STARTS, HOLDERS, SEEN, LEASES, DUE, HOURS = unpack(KEYS)
+local RUN, LIMITS, EVENTS, HEAD, WINDOWS, STARTS, HOLDERS, SEEN, LEASES, DUE, HOURS, PROCESSES = unpack(KEYS)
 local op, now, known_version, run_id, durable = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local caller = 'seen:' .. ARGV[6]
 -- The latest moment of any request that this caller made in the namespace.
@@ -40,7 +40,7 @@ elseif run[3] ~= run_id and durable == '0' then
   lost = true
 end
 -- Those who only look do not know what time it is: the loss is noted by the next who grants or reports.
-local looks = op == 'open' or op == 'events' or op == 'forget' or op == 'usage'
+local looks = op == 'open' or op == 'events' or op == 'forget' or op == 'usage' or op == 'drawn' or op == 'sweep'
 if lost then
   lost_ms = looks and MAX_UNITS or math.max(now, latest, lost_ms + 1)
   version = math.max(version, known_version)
@@ -71,6 +71,65 @@ end
 if op == 'forget' then
   redis.call('ZREMRANGEBYSCORE', EVENTS, '-inf', ARGV[8])
   return ok()
+end
+
+local space = string.sub(RUN, 1, -4)
+local LIMIT_PARTS = {'head', 'windows', 'starts', 'holders', 'seen', 'leases', 'due', 'hours', 'processes'}
+local function limit_keys(name)
+  local keys = {}
+  for at, part in ipairs(LIMIT_PARTS) do keys[at] = space .. 'limit:' .. name .. ':' .. part end
+  return keys
+end
+-- The limits a holder had leases of.
+local function draws(name) return space .. 'draws:' .. name end
+
+-- Forgets those of some limits that nobody used for long: whose windows are all so long over that they are not kept, and
+-- whose holders and leases are of before that. What people are told stays.
+local function forget_idle(names)
+  local forgotten = 0
+  for _, name in ipairs(names) do
+    local keys = limit_keys(name)
+    local function highest(key) return redis.call('ZRANGE', key, 0, 0, 'REV', 'WITHSCORES') end
+    local start, heard, due = highest(keys[3]), highest(keys[5]), highest(keys[7])
+    local kept_row = start[1] and redis.call('HGET', keys[2], start[1])
+    local w = kept_row and cmsgpack.unpack(kept_row)
+    if w and w.end_ms + WINDOW_KEPT_MS + (w.end_ms - tonumber(start[1])) <= now
+      and tonumber(heard[2] or '0') + WRITE_OFF_AFTER_MS < now and tonumber(due[2] or '0') + WRITE_OFF_AFTER_MS < now then
+      for _, holder in ipairs(redis.call('HKEYS', keys[4])) do redis.call('SREM', draws(holder), name) end
+      redis.call('DEL', unpack(keys))
+      redis.call('SREM', LIMITS, name)
+      forgotten = forgotten + 1
+    end
+  end
+  return forgotten
+end
+
+if op == 'sweep' then
+  -- Where nothing is known of the namespace, nothing is deleted.
+  if lost then return ok('0', '') end
+  local found = redis.call('SSCAN', LIMITS, ARGV[8] == '' and '0' or ARGV[8], 'COUNT', FORGET_BATCH)
+  return ok(text(forget_idle(found[2])), found[1] == '0' and '' or found[1])
+end
+if op == 'drawn' then
+  local name, prefix, found = ARGV[8], ARGV[9], {}
+  for _, limit in ipairs(redis.call('SMEMBERS', draws(name))) do
+    if string.sub(limit, 1, #prefix) == prefix then
+      local keys = limit_keys(limit)
+      local kept_head, kept_row = redis.call('GET', keys[1]), redis.call('HGET', keys[4], name)
+      if kept_head and kept_row then
+        found[#found + 1] = {limit, cmsgpack.unpack(kept_head), cmsgpack.unpack(kept_row).seen_ms}
+      end
+    end
+  end
+  table.sort(found, function(one, other) return one[3] > other[3] end)
+  local fields = {}
+  for at = 1, math.min(#found, MAX_DRAWN) do
+    local h = found[at][2]
+    for _, field in ipairs({found[at][1], h.unit, h.cycle, text(h.revision), text(h.amount)}) do
+      fields[#fields + 1] = field
+    end
+  end
+  return ok(unpack(fields))
 end
 
 -- The limit.
@@ -157,7 +216,8 @@ local function warn(start)
   if units > 0 and not above(head.amount, limit.warn, math.min(units, MAX_UNITS), 100) then tell(start, 'warning') end
 end
 
--- Data was lost: whatever could have been granted in this window counts as used.
+-- Data was lost: whatever could have been granted in this window counts as used. What holders say of leases that are not
+-- kept frees nothing: anybody could say it.
 local function learn(at_ms)
   head.learned_ms = math.max(at_ms, head.learned_ms + 1)
   head.epoch = math.max(at_ms, head.epoch + 1)
@@ -187,34 +247,13 @@ if op == 'usage' then
   return usage_of(w, head.amount)
 end
 
--- Forgets limits nobody used for long: whose windows are all so long over that they are not kept, and whose holders and
--- leases are of before that. What people are told stays.
-local function make_room()
-  local base = string.sub(RUN, 1, -4) .. 'limit:'
-  for _, name in ipairs(redis.call('SRANDMEMBER', LIMITS, FORGET_BATCH)) do
-    local keys = {}
-    for at, part in ipairs({'head', 'windows', 'starts', 'holders', 'seen', 'leases', 'due', 'hours'}) do
-      keys[at] = base .. name .. ':' .. part
-    end
-    local function highest(key) return redis.call('ZRANGE', key, 0, 0, 'REV', 'WITHSCORES') end
-    local start, heard, due = highest(keys[3]), highest(keys[5]), highest(keys[7])
-    local kept_row = start[1] and redis.call('HGET', keys[2], start[1])
-    local w = kept_row and cmsgpack.unpack(kept_row)
-    if w and w.end_ms + WINDOW_KEPT_MS + (w.end_ms - tonumber(start[1])) <= now
-      and tonumber(heard[2] or '0') + WRITE_OFF_AFTER_MS < now and tonumber(due[2] or '0') + WRITE_OFF_AFTER_MS < now then
-      redis.call('DEL', unpack(keys))
-      redis.call('SREM', LIMITS, name)
-    end
-  end
-end
-
 -- Turn to the window of now, and to the terms of the limit.
 -- Redis can lose single keys: what was there before and is not any more is a loss, and no beginning.
 local is_listed = redis.call('SISMEMBER', LIMITS, limit.name) == 1
 local gone = is_listed ~= (head.revision > 0)
 if head.revision == 0 then
   if not is_listed and redis.call('SCARD', LIMITS) >= MAX_LIMITS then
-    make_room()
+    forget_idle(redis.call('SRANDMEMBER', LIMITS, FORGET_BATCH))
     if redis.call('SCARD', LIMITS) >= MAX_LIMITS then return refused('full', 'limits') end
   end
   if redis.call('EXISTS', WINDOWS, HOLDERS, LEASES) > 0 then
@@ -229,8 +268,9 @@ if head.revision == 0 then
 elseif head.unit ~= limit.unit or head.cycle ~= limit.cycle then
   return refused('changed', head.unit, head.cycle)
 end
-if limit.revision < head.revision or limit.revision == head.revision and limit.amount ~= head.amount then
-  return refused('outdated', text(head.revision))
+-- Control planes number the same change by clocks of their own: who says the same is not outdated.
+if op == 'grant' and limit.revision <= head.revision and limit.amount ~= head.amount then
+  return refused('outdated', text(head.revision), text(head.amount))
 end
 if start_ms < head.window_ms then return refused('clock', text(head.window_ms)) end
 if limit.revision > head.revision then head.revision, head.amount = limit.revision, limit.amount end
@@ -260,7 +300,13 @@ local function close(name, l)
   leases[name] = false
   redis.call('ZREM', DUE, name)
   local h = row(holders, HOLDERS, l.holder)
-  if h then h.open = math.max(h.open - 1, 0) end
+  if not h then return end
+  for at, lease in ipairs(h.held) do
+    if lease == name then
+      table.remove(h.held, at)
+      break
+    end
+  end
 end
 local function hint(name)
   local h = holders[name]
@@ -297,15 +343,71 @@ local function take_unknown(units)
   return taken + take(current, 'assumed', units - taken)
 end
 
+-- Processes of a sidecar, as they are named in rows of holders.
+local function sidecar_of(name) return string.match(name, '^(.*)/%d+$') end
+local function processes_of(sidecar)
+  local kept_names = redis.call('HGET', PROCESSES, sidecar)
+  return kept_names and cmsgpack.unpack(kept_names) or {}
+end
+local function drop_holder(name)
+  holders[name] = false
+  redis.call('ZREM', SEEN, name)
+  redis.call('SREM', draws(name), limit.name)
+  local sidecar, left = sidecar_of(name), {}
+  for _, process in ipairs(processes_of(sidecar)) do
+    if process ~= name then left[#left + 1] = process end
+  end
+  if #left > 0 then
+    redis.call('HSET', PROCESSES, sidecar, cmsgpack.pack(left))
+  else
+    redis.call('HDEL', PROCESSES, sidecar)
+  end
+end
+-- Forgets a holder; what it has not accounted for counts as used for good.
+local function retire(name)
+  local h = row(holders, HOLDERS, name)
+  for _, key in ipairs(h and {unpack(h.held)} or {}) do
+    local l = row(leases, LEASES, key)
+    if l then
+      local w = window_of(l)
+      take(w, l.stranded and 'stranded' or 'leased', l.open)
+      w.lost = add(w.lost, l.open)
+      close(key, l)
+    end
+  end
+  drop_holder(name)
+end
+-- Makes room for a holder that is not known, and gives it a row. Says what there are too many of.
+local function admit(name, era)
+  if row(holders, HOLDERS, name) then return nil end
+  local sidecar = sidecar_of(name)
+  local known = processes_of(sidecar)
+  -- A sidecar names its processes as it likes, so many of them take no more room than a few.
+  if #known >= MAX_PROCESSES then
+    local oldest, least
+    for _, process in ipairs(known) do
+      local seen_ms = tonumber(redis.call('ZSCORE', SEEN, process) or '0')
+      if not least or seen_ms < least or seen_ms == least and process < oldest then oldest, least = process, seen_ms end
+    end
+    retire(oldest)
+    known = processes_of(sidecar)
+  elseif redis.call('HLEN', HOLDERS) >= MAX_HOLDERS then
+    return 'holders'
+  end
+  known[#known + 1] = name
+  redis.call('HSET', PROCESSES, sidecar, cmsgpack.pack(known))
+  holders[name] = {sequence = 0, request = 0, epoch = 0, id = 0, held = {}, seen_ms = 0, era = era}
+  return nil
+end
+
 local function report(name)
   local sequence, overage, count = number(), number(), number()
-  local lines, sure, unheard = {}, true, false
+  local lines, unheard = {}, nil
   for at = 1, count do
     local line = {epoch = number(), id = number(), spent = number(), back = number(), overrun = number(), last = number()}
-    if line.epoch > head.epoch or line.epoch == head.epoch and line.id >= head.next_id then unheard = true end
-    -- Numbers are given once: another's lease of this number was granted after what is kept here went back.
     local l = row(leases, LEASES, lease_name(line.epoch, line.id))
-    if l and l.holder ~= name then unheard = true end
+    local is_later = line.epoch > head.epoch or line.epoch == head.epoch and line.id >= head.next_id
+    if not unheard and (is_later or l and l.holder ~= name) then unheard = line end
     lines[at] = line
   end
   local h = row(holders, HOLDERS, name)
@@ -313,15 +415,14 @@ local function report(name)
     heard(name)
     return nil, h.sequence, true
   end
-  if not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS then return 'holders' end
-  local is_known = h and h.era == head.learned_ms + 1
-  local gap = is_known and sequence > h.sequence + 1
-  sure = is_known and not gap and not unheard
-  if gap or unheard then learn(now) end
-  if not h then
-    h = {sequence = 0, request = 0, epoch = 0, id = 0, open = 0, seen_ms = 0, era = 0}
-    holders[name] = h
-  end
+  -- Whatever a sidecar says of leases it never had is no word on those of others.
+  if unheard then return {'not-granted', text(unheard.id), text(unheard.epoch)} end
+  -- A number left out says only that this holder was not listened to: what it gave back then is not known, and its leases
+  -- count as used. Before its first report none is left out: others may be of a quota that was none.
+  local sure = h and h.era == head.learned_ms + 1 and (h.sequence == 0 or sequence == h.sequence + 1)
+  local full = admit(name, 0)
+  if full then return {'full', full} end
+  h = row(holders, HOLDERS, name)
   local touched, units = {[start_ms] = true}, overage
   current.overage = add(current.overage, overage)
   for _, line in ipairs(lines) do
@@ -329,15 +430,11 @@ local function report(name)
     local l = row(leases, LEASES, key)
     if not l then
       if line.epoch >= math.max(head.window_ms, head.trusted_epoch) then
+        -- Nobody can say any more whose it was, so nothing is given back.
         current.spent = add(current.spent, take_unknown(line.spent))
-        if sure then take_unknown(line.back) end
       end
       current.overrun = add(current.overrun, line.overrun)
       units = add(units, add(line.spent, line.overrun))
-    elseif l.holder ~= name then
-      local uncovered = add(line.spent, line.overrun)
-      current.overrun = add(current.overrun, uncovered)
-      units = add(units, uncovered)
     else
       local spent = take(l, 'open', line.spent)
       local back = take(l, 'open', line.back)
@@ -365,10 +462,10 @@ end
 
 if op == 'report' then
   local name = argument()
-  local full, sequence, duplicate = report(name)
+  local why, sequence, duplicate = report(name)
   local epoch, id = hint(name)
   save()
-  if full then return refused('full', full) end
+  if why then return refused(unpack(why)) end
   return ok(text(sequence), duplicate and '1' or '0', epoch, id)
 end
 
@@ -376,10 +473,10 @@ if op == 'grant' then
   local name, request, wanted, needed, reports = argument(), number(), number(), number(), argument()
   local reported = {'', '', '', ''}
   if reports == '1' then
-    local full, sequence, duplicate = report(name)
-    if full then
+    local why, sequence, duplicate = report(name)
+    if why then
       save()
-      return refused('full', full)
+      return refused(unpack(why))
     end
     local epoch, id = hint(name)
     reported = {text(sequence), duplicate and '1' or '0', epoch, id}
@@ -395,18 +492,14 @@ if op == 'grant' then
     save()
     return ok('impossible', text(head.amount), '', '', '', unpack(reported))
   end
-  local full = not h and redis.call('HLEN', HOLDERS) >= MAX_HOLDERS and 'holders'
-    or h and h.open >= MAX_OPEN_LEASES and 'open'
-    or redis.call('HLEN', LEASES) >= MAX_LEASES and 'leases'
+  local full = h and #h.held >= MAX_OPEN_LEASES and 'open' or redis.call('HLEN', LEASES) >= MAX_LEASES and 'leases'
+  -- Who asks for the first time never had a lease, so none of its reports can have been taken in before.
+  full = full or admit(name, request == 1 and head.learned_ms + 1 or 0)
   if full then
     save()
     return refused('full', full)
   end
-  if not h then
-    local era = request == 1 and head.learned_ms + 1 or 0
-    h = {sequence = 0, request = 0, epoch = 0, id = 0, open = 0, seen_ms = 0, era = era}
-    holders[name] = h
-  end
+  h = row(holders, HOLDERS, name)
   heard(name)
   local active = redis.call('ZCOUNT', SEEN, text(math.max(now - limit.life_ms * ACTIVE_LIVES, 0)), '+inf')
   local left, least = available(current), math.max(needed, 1)
@@ -427,7 +520,9 @@ if op == 'grant' then
   local key = lease_name(epoch, id)
   leases[key] = {holder = name, window_ms = start_ms, amount = units, open = units, end_ms = ends, stranded = false}
   redis.call('ZADD', DUE, text(ends), key)
-  h.request, h.epoch, h.id, h.open = request, epoch, id, h.open + 1
+  if h.request == 0 then redis.call('SADD', draws(name), limit.name) end
+  h.request, h.epoch, h.id = request, epoch, id
+  h.held[#h.held + 1] = key
   save()
   return ok('lease', text(epoch), text(id), text(units), text(ends), unpack(reported))
 end
@@ -460,10 +555,7 @@ if op == 'expire' then
   local since = math.max(now - WRITE_OFF_AFTER_MS, 0)
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', SEEN, '-inf', '(' .. text(since), 'LIMIT', 0, EXPIRE_BATCH)) do
     local h = row(holders, HOLDERS, name)
-    if not h or h.open == 0 then
-      holders[name] = false
-      redis.call('ZREM', SEEN, name)
-    end
+    if not h or #h.held == 0 then drop_holder(name) end
   end
   local until_ms = text(math.max(now - WINDOW_KEPT_MS, 0))
   for _, start in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', until_ms, 'LIMIT', 0, EXPIRE_BATCH)) do
@@ -480,8 +572,9 @@ if op == 'expire' then
     if tonumber(hour) < first_hour then redis.call('HDEL', HOURS, hour) end
   end
   save()
-  local more = redis.call('ZCOUNT', DUE, '-inf', text(now))
-  return ok(text(stranded), text(written_off), more > 0 and '1' or '0')
+  local next_due = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]
+  local more = next_due and tonumber(next_due) <= now
+  return ok(text(stranded), text(written_off), more and '1' or '0', next_due and text(tonumber(next_due)) or '')
 end
 
 if op == 'settle-loss' then

@@ -5,7 +5,7 @@ use creto_quota::{Lease, Report};
 
 use crate::bounds::MAX_UNITS;
 use crate::{
-    Answer, Ask, Expired, Granted, IssuerError, Level, QuotaEvent, QuotaLimit, Reported, Usage, Window,
+    Answer, Ask, Expired, Granted, IssuerError, Level, QuotaEvent, QuotaLimit, Reported, Swept, Usage, Window,
 };
 
 /// Text fields of an answer, in order.
@@ -73,7 +73,26 @@ impl Fields {
     }
 
     pub(super) fn expired(&mut self) -> Result<Expired, IssuerError> {
-        Ok(Expired { stranded: self.number()?, written_off: self.number()?, more: self.text()? == "1" })
+        Ok(Expired {
+            stranded: self.number()?,
+            written_off: self.number()?,
+            more: self.text()? == "1",
+            next_ms: self.optional()?,
+        })
+    }
+
+    pub(super) fn swept(&mut self) -> Result<Swept, IssuerError> {
+        Ok(Swept { forgotten: self.number()?, next: self.text()? })
+    }
+
+    pub(super) fn limits(mut self, namespace: &str) -> Result<Vec<QuotaLimit>, IssuerError> {
+        let mut limits = Vec::new();
+        while self.0.len() > 0 {
+            let (name, unit, cycle) = (self.text()?, self.text()?, self.text()?);
+            let terms = (self.number()?, self.number()?);
+            limits.extend(QuotaLimit::kept((namespace, &name), &unit, &cycle, terms));
+        }
+        Ok(limits)
     }
 
     pub(super) fn usage(&mut self) -> Result<Usage, IssuerError> {

@@ -22,7 +22,8 @@ const LABEL_REVISION: u64 = 1;
 #[derive(Clone, Debug)]
 pub(super) struct KnownRule {
     pub(super) rule: Arc<QuotaRule>,
-    /// Rises with each change of its document: when that was applied, in milliseconds since 1970.
+    /// Rises with each change of its document: when that was applied, in milliseconds since 1970, but above all that this
+    /// process has seen in the namespace where it saw the change.
     pub(super) revision: u64,
 }
 
@@ -37,12 +38,21 @@ struct WithQuotas {
     selector: Selector,
     /// SHA-256 of the document, by which an unchanged one is known.
     version: String,
+    /// When it was applied, in milliseconds since 1970.
+    applied_ms: u64,
     name: String,
     rules: Vec<KnownRule>,
 }
 
-/// What was read of a namespace, with the count of changes before reading.
-type Read = Option<(u64, Arc<[Arc<WithQuotas>]>)>;
+/// What was read of a namespace.
+#[derive(Default)]
+struct Read {
+    /// The count of changes before reading; none before the first.
+    of: Option<u64>,
+    documents: Arc<[Arc<WithQuotas>]>,
+    /// The highest revision so far.
+    highest: u64,
+}
 
 #[derive(Default)]
 struct Namespace {
@@ -99,6 +109,18 @@ impl QuotaDocuments {
         Ok(rules.find(|known| known.is_called(policy, quota)).map(|known| known.rule.unit()))
     }
 
+    /// Percent of a quota at which it warns, as its document says now.
+    pub(super) async fn warn_percent(
+        &self,
+        namespace: &str,
+        policy: &str,
+        quota: &str,
+    ) -> Result<Option<u8>, StoreError> {
+        let documents = self.read(namespace).await?;
+        let mut rules = documents.iter().flat_map(|document| &document.rules);
+        Ok(rules.find(|known| known.is_called(policy, quota)).map(|known| known.rule.warn_percent()))
+    }
+
     /// Refuses a document in which a quota counts something else than in the one of the same name that is kept.
     pub(super) async fn check_change(&self, namespace: &str, text: &str) -> Result<(), QuotaError> {
         // What does not compile is refused by whoever keeps it, with line and caret.
@@ -142,21 +164,23 @@ impl QuotaDocuments {
         let mut kept = known.read.lock().await;
         // Taken before reading: what changes meanwhile makes this reading old, never the reverse.
         let changes = known.changes.load(Ordering::Acquire);
-        if let Some((of, documents)) = kept.as_ref()
-            && *of == changes
-        {
-            return Ok(Arc::clone(documents));
+        if kept.of == Some(changes) {
+            return Ok(Arc::clone(&kept.documents));
         }
-        let before = kept.as_ref().map(|(_, documents)| Arc::clone(documents)).unwrap_or_default();
+        let before = Arc::clone(&kept.documents);
+        // What changed since the last reading is newer than all of that, whatever the clock shows.
+        let least = if kept.of.is_some() { kept.highest + 1 } else { 1 };
         let (mut found, mut after) = (Vec::new(), String::new());
         loop {
             let page = self.store.policies(namespace, &after, READ_AT_ONCE).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.name);
-            found.extend(page.iter().filter_map(|policy| with_quotas(policy, &before)));
+            found.extend(page.iter().filter_map(|policy| with_quotas(policy, &before, least)));
         }
         let documents: Arc<[Arc<WithQuotas>]> = found.into();
-        *kept = Some((changes, Arc::clone(&documents)));
+        let revisions = documents.iter().flat_map(|document| &document.rules).map(|known| known.revision);
+        kept.highest = revisions.max().unwrap_or(0).max(kept.highest);
+        (kept.of, kept.documents) = (Some(changes), Arc::clone(&documents));
         Ok(documents)
     }
 }
@@ -183,12 +207,11 @@ fn counting(rule: &QuotaRule) -> String {
 }
 
 /// None for a document without quotas, and for one that does not compile any more: the sidecar refuses that.
-fn with_quotas(kept: &KeptPolicy, before: &[Arc<WithQuotas>]) -> Option<Arc<WithQuotas>> {
-    let revision = u64::try_from(kept.updated_at_ms).unwrap_or(0).max(1);
+fn with_quotas(kept: &KeptPolicy, before: &[Arc<WithQuotas>], least: u64) -> Option<Arc<WithQuotas>> {
+    let applied_ms = u64::try_from(kept.updated_at_ms).unwrap_or(0);
+    let revision = applied_ms.max(least);
     let same = |known: &&Arc<WithQuotas>| {
-        known.name == kept.name
-            && known.version == kept.version
-            && known.rules.first().is_some_and(|rule| rule.revision == revision)
+        known.name == kept.name && known.version == kept.version && known.applied_ms == applied_ms
     };
     if let Some(known) = before.iter().find(same) {
         return Some(Arc::clone(known));
@@ -200,6 +223,7 @@ fn with_quotas(kept: &KeptPolicy, before: &[Arc<WithQuotas>]) -> Option<Arc<With
         Arc::new(WithQuotas {
             selector: document.selector().clone(),
             version: kept.version.clone(),
+            applied_ms,
             name: kept.name.clone(),
             rules,
         })

@@ -34,6 +34,11 @@ impl KnownNamespaces {
         Ok(Self { path: path.into(), known: Mutex::new(names.map(str::to_owned).collect()) })
     }
 
+    /// All of them.
+    pub(super) async fn all(&self) -> Vec<String> {
+        self.known.lock().await.iter().cloned().collect()
+    }
+
     /// Tells the issuer of a namespace that no quota was ever used in.
     pub(super) async fn open(&self, namespace: &str, issuer: &dyn Issuer) -> Result<(), QuotaError> {
         let mut known = self.known.lock().await;

@@ -120,6 +120,11 @@ pub(super) fn limit_name(rule: &QuotaRule, share: &str) -> String {
     format!("{}/{}/{share}", rule.policy(), rule.name())
 }
 
+/// How the names of all limits of a quota begin, whosever share they are.
+pub(super) fn name_begins(policy: &str, quota: &str) -> String {
+    format!("{policy}/{quota}/")
+}
+
 /// Policy, quota and share of a limit's name.
 pub(super) fn named_parts(limit: &str) -> (&str, &str, &str) {
     let mut parts = limit.splitn(3, '/');

@@ -10,6 +10,7 @@ mod known_namespaces;
 mod limits;
 mod listing;
 mod seats;
+mod watch;
 mod words;
 
 use std::path::Path;
@@ -142,6 +143,9 @@ impl QuotaDesk {
                 None => Err("no quota of this name applies to the agent".to_owned()),
             };
             let key = SeatKey::new(sidecar, process, &exchange);
+            if rule.is_some() || exchange.account.is_some() {
+                self.find_seat(&key, (&sidecar.namespace, &holder), &exchange, now_ms).await?;
+            }
             let mut place = self.seats.lock().sit(key.clone(), limit, now_ms);
             if agent.state != KeptState::Active {
                 place = place.refused("the agent is not active");
@@ -149,6 +153,25 @@ impl QuotaDesk {
             work.push(self.answer(key, place, &holder, exchange, now_ms));
         }
         Ok(ExchangeLeasesResponse { answers: try_join_all(work).await? })
+    }
+
+    /// Asks the issuer what a run draws on that is not known here: leases it got before this control plane was started.
+    async fn find_seat(
+        &self,
+        key: &SeatKey,
+        (namespace, holder): (&str, &Holder),
+        exchange: &LeaseExchange,
+        now_ms: u64,
+    ) -> Result<(), QuotaError> {
+        if self.seats.lock().knows(key) {
+            return Ok(());
+        }
+        let prefix = limits::name_begins(&exchange.policy, &exchange.quota);
+        let drawn = self.issuer.drawn(namespace, holder, &prefix).await?;
+        if let Some(limit) = drawn.into_iter().next() {
+            self.seats.lock().take_back(key.clone(), limit, now_ms);
+        }
+        Ok(())
     }
 
     async fn answer(
@@ -166,7 +189,8 @@ impl QuotaDesk {
             Place::Draws(limit) => (limit, asked, None),
             Place::Settles { limit, refused } => (limit, None, asked.map(|_| refused)),
             Place::None { refused } => {
-                // Nothing is known of such leases here: what the issuer has of them counts as used until it is written off.
+                // The issuer never granted this run a lease of it, so there is nothing to settle: it is acknowledged that
+                // it be not sent for ever. Should the quota come to be, numbers left out before do no harm there.
                 let acknowledged = report.map_or(0, |report| report.sequence);
                 return Ok(LeaseAnswer {
                     acknowledged,
@@ -177,13 +201,14 @@ impl QuotaDesk {
         };
         let mut answer = match self.ask(&limit, holder, ask, report.as_ref(), now_ms).await {
             Ok(answer) => answer,
-            Err(error @ (IssuerError::Away(_) | IssuerError::Damaged(_))) => return Err(error.into()),
-            Err(error) => {
+            Err(error) if error.concerns_the_asker() => {
                 LeaseAnswer { answer: Some(Answer::Refused(error.to_string())), ..LeaseAnswer::default() }
             }
+            // Of the issuer itself, with addresses and files: for the log.
+            Err(error) => return Err(error.into()),
         };
-        if matches!(answer.answer, Some(Answer::Lease(_))) {
-            self.seats.lock().granted(&key);
+        if let Some(Answer::Lease(lease)) = &answer.answer {
+            self.seats.lock().granted(&key, lease.not_after_s.saturating_mul(1_000));
         }
         if let Some(refused) = refused {
             answer.answer = Some(Answer::Refused(refused));
@@ -202,7 +227,13 @@ impl QuotaDesk {
         match (ask, report) {
             (Some(ask), report) => {
                 let Granted { answer, reported } =
-                    self.issuer.grant(limit, holder, &ask, report, now_ms).await?;
+                    match self.issuer.grant(limit, holder, &ask, report, now_ms).await {
+                        Err(IssuerError::Outdated { revision, amount, .. }) => {
+                            let limit = self.reconcile(limit, (revision, amount));
+                            self.issuer.grant(&limit, holder, &ask, report, now_ms).await?
+                        }
+                        answered => answered?,
+                    };
                 Ok(LeaseAnswer { answer: Some(granted(answer)), ..taken_in(reported) })
             }
             (None, Some(report)) => {
@@ -210,6 +241,16 @@ impl QuotaDesk {
             }
             (None, None) => Ok(LeaseAnswer::default()),
         }
+    }
+
+    fn reconcile(&self, limit: &QuotaLimit, (revision, amount): (u64, u64)) -> Arc<QuotaLimit> {
+        let is_shared = self.embedded.is_none();
+        let is = self.seats.lock().reconcile(limit, (revision, amount), is_shared);
+        tracing::warn!(
+            namespace = %limit.namespace, limit = %limit.name, said = limit.amount, was = amount, is = is.amount,
+            "another amount was in force: another control plane changed the limit, or this one's clock was put back"
+        );
+        is
     }
 
     /// Closes the issuer's file; whoever asks later is told that it is away.

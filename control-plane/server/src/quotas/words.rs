@@ -14,8 +14,7 @@ pub(super) fn detail(event: &QuotaEvent, unit: &str) -> String {
             format!("{used} in this hour, above the mean of {mean} over the {} hours before", event.hours)
         }
         Level::DataLost => format!(
-            "what was granted is not known any more: of {measure} only what sidecars give back is granted until the \
-             window ends"
+            "what was granted is not known any more: of {measure} nothing is granted until the window ends"
         ),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use creto_policy::{Document, Finding, RulePlace, findings};
+use creto_policy::{Document, Finding, QuotaMeter, RulePlace, findings};
 use serde_json::{Value, json};
 
 use super::documents::{Written, in_color, load_all};
@@ -76,15 +76,30 @@ fn line(document: &Document) -> String {
         0 => {}
         count => line.push_str(&format!(", {}", of(count, "credential"))),
     }
+    let (quotas, budgets) = quotas_and_budgets(document);
+    for (count, what) in [(quotas, "quota"), (budgets, "budget")] {
+        if count > 0 {
+            line.push_str(&format!(", {}", of(count, what)));
+        }
+    }
     line
 }
 
+/// A budget is a quota of money.
+fn quotas_and_budgets(document: &Document) -> (usize, usize) {
+    let budgets = document.quotas().filter(|rule| matches!(rule.meter(), QuotaMeter::Cost(_))).count();
+    (document.quotas().len() - budgets, budgets)
+}
+
 fn counts(document: &Document) -> Value {
+    let (quotas, budgets) = quotas_and_budgets(document);
     json!({
         "name": document.name(),
         "rules": document.rules().len(),
         "routes": document.routes().len(),
         "credentials": document.credentials().len(),
+        "quotas": quotas,
+        "budgets": budgets,
     })
 }
 
