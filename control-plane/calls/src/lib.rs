@@ -10,4 +10,4 @@ mod metered;
 pub use error::CallsError;
 pub use follow::{FOLLOW_BUFFER, Follower, MAX_FOLLOWERS};
 pub use log::{CallJournal, MAX_ENTRIES, Reporter};
-pub use metered::CallMeter;
+pub use metered::{CALLS_PRODUCER, CallMeter};

@@ -1,9 +1,9 @@
 //! Ended calls as events of metering: one each, whatever is sent again.
 //!
-//! The producer is the sidecar and the epoch that of its spool. The sequence is the event's place among those of the
-//! spool: the nth entry that ended a call is event n, so that it follows from the entries alone and a report that comes
-//! again makes the same events. They are on disk before the calls are: a report that was half taken in when the control
-//! plane died comes again, and the event store knows how far it was.
+//! The producer is `calls/<sidecar id>`, a name that nobody else may send under, and the epoch that of the spool. The
+//! sequence is the event's place among those of the spool: the nth entry that ended a call is event n, so that it follows
+//! from the entries alone and a report that comes again makes the same events. They are on disk before the calls are: a
+//! report that was half taken in when the control plane died comes again, and the event store knows how far it was.
 //!
 //! A store of events that never had the earlier ones (it was moved to PostgreSQL, or lost) is noticed by its mark: the
 //! count begins anew under an epoch of its own, so that calls go on and none is counted twice in either store.
@@ -13,10 +13,10 @@ mod who;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use creto_client::metering::{FramePlace, MAX_FRAME_BYTES, Recorded, pack_frame};
 use creto_event_store::{EventStore, Frame, StoreError};
+use creto_identity::now_us;
 use creto_prices::PriceList;
 use creto_store::{Begun, ReportEntry, Reported, Store};
 
@@ -28,6 +28,9 @@ const HOUR_US: i64 = 3_600_000_000;
 /// How long ago, and how far ahead, a call counts: an hour and a minute within what the event store takes.
 const OLDEST_US: i64 = 35 * 24 * HOUR_US - HOUR_US;
 const NEWEST_US: i64 = 4 * 60_000_000;
+
+/// What names of producers of calls begin with: `calls/<sidecar id>`. The control plane alone sends under them.
+pub const CALLS_PRODUCER: &str = "calls/";
 
 /// Turns ended calls into events.
 #[derive(Clone)]
@@ -112,7 +115,7 @@ impl CallMeter {
         ended: u64,
         events: &[Recorded],
     ) -> Result<(), StoreError> {
-        let producer = format!("sidecar/{}", reporter.sidecar_id);
+        let producer = format!("{CALLS_PRODUCER}{}", reporter.sidecar_id);
         let epoch = spool_epoch.wrapping_add(base);
         let mut first_sequence = ended - base + 1;
         let mut rest = events;
@@ -158,11 +161,6 @@ fn new_entries(
     let new = &entries[known..];
     let follows = (before.mark + 1..).zip(new).all(|(expected, (sequence, _))| *sequence == expected);
     if follows { Ok(new) } else { Err(CallsError::Gap { mark: before.mark }) }
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod registry;
 mod secret;
 
 pub use authority::{CertificateAuthority, IssuedCertificate, fingerprint};
-pub use clock::{now_ms, now_s};
+pub use clock::{now_ms, now_s, now_us};
 pub use delegations::{CurrentChain, Delegations, MAX_DELEGATIONS};
 pub use enrollment::{DEFAULT_TOKEN_TTL_S, EnrollmentDesk, MAX_ENROLLMENT_TOKENS, MAX_TOKEN_TTL_S};
 pub use error::IdentityError;

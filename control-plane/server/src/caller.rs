@@ -8,6 +8,8 @@ use http::{Extensions, HeaderMap};
 use tonic::Status;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
+use crate::shares::Holder;
+
 /// Whoever passed the guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -15,6 +17,19 @@ pub(crate) enum Caller {
     Operator(Operator),
     /// A sidecar.
     Sidecar(SidecarIdentity),
+}
+
+impl Caller {
+    /// Who holds what this caller takes: the token itself, or the sidecar.
+    pub(crate) fn holder(&self) -> Holder {
+        match self {
+            Self::Operator(operator) => operator.holder(),
+            Self::Sidecar(sidecar) => Holder {
+                namespace: sidecar.namespace.as_str().into(),
+                caller: format!("sidecar/{}", sidecar.sidecar_id).into(),
+            },
+        }
+    }
 }
 
 /// An operator.
@@ -30,6 +45,13 @@ pub(crate) struct Operator {
     pub(crate) producer: bool,
     /// SHA-256 of its token, by which long streams look again whether it still holds.
     pub(crate) digest: [u8; 32],
+}
+
+impl Operator {
+    /// Who holds what is taken with this token.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder { namespace: self.namespace.as_str().into(), caller: hex::encode(self.digest).into() }
+    }
 }
 
 /// Whoever sends events.
@@ -57,6 +79,14 @@ impl Ingester {
                 Ok(Self::Sidecar { identity: identity.clone(), fingerprint })
             }
             None => Err(Status::unauthenticated("only sidecars and producers may call this")),
+        }
+    }
+
+    /// Who holds what it takes.
+    pub(crate) fn holder(&self) -> Holder {
+        match self {
+            Self::Sidecar { identity, .. } => Caller::Sidecar(identity.clone()).holder(),
+            Self::Token(operator) => operator.holder(),
         }
     }
 

@@ -11,6 +11,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, Response, Version};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tonic::Status;
 use tonic::body::Body;
 use tower_layer::Layer;
@@ -19,10 +20,16 @@ use tower_service::Service;
 use crate::access::{Access, access_to};
 use crate::caller::{Caller, operator, peer_certificate, sidecar};
 use crate::events_http::{self, EventsHttp};
+use crate::frames_in::FramesIn;
+use crate::shares::{Most, Shares, Spent};
 use crate::status::of_store;
 
-/// Calls handled at once, over all connections; streams count until they are open.
-pub(crate) const MAX_CALLS_AT_ONCE: usize = 1_024;
+/// Calls handled at once, over all connections: of all, of a namespace, of one sidecar or token. Streams count until they
+/// are open; those of frames have room of their own.
+pub(crate) const MAX_CALLS: Most = Most { all: 1_024, of_namespace: 768, of_caller: 256 };
+
+/// Callers looked up at once, who may yet be nobody.
+pub(crate) const MAX_LOOKED_UP: usize = 1_024;
 
 /// Enrolments at once, and how long one may take: they come from anybody, and may hold up each other only.
 pub(crate) const MAX_ENROLLING: usize = 256;
@@ -31,7 +38,9 @@ const ENROLLING: Duration = Duration::from_secs(5);
 /// Room for calls.
 #[derive(Clone)]
 struct Room {
-    calls: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
+    calls: Shares,
+    frames: FramesIn,
     enrolling: Arc<Semaphore>,
 }
 
@@ -45,8 +54,13 @@ pub(crate) struct GuardLayer {
 
 impl GuardLayer {
     pub(crate) fn new(store: Arc<dyn Store>, events: EventsHttp) -> Self {
-        let (calls, enrolling) = (Semaphore::new(MAX_CALLS_AT_ONCE), Semaphore::new(MAX_ENROLLING));
-        Self { store, events, room: Room { calls: Arc::new(calls), enrolling: Arc::new(enrolling) } }
+        let room = Room {
+            lookups: Arc::new(Semaphore::new(MAX_LOOKED_UP)),
+            calls: Shares::new(MAX_CALLS),
+            frames: FramesIn::default(),
+            enrolling: Arc::new(Semaphore::new(MAX_ENROLLING)),
+        };
+        Self { store, events, room }
     }
 }
 
@@ -88,8 +102,7 @@ where
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let store = Arc::clone(&self.store);
-        let enrolls = access_to(request.uri().path()) == Some(Access::EnrollmentToken);
-        let room = Arc::clone(if enrolls { &self.room.enrolling } else { &self.room.calls });
+        let room = self.room.clone();
         // Events over plain HTTP ask for a token themselves and answer as HTTP does, also that they are busy.
         if request.uri().path() == events_http::PATH {
             let events = self.events.clone();
@@ -99,37 +112,48 @@ where
             return Box::pin(async { Ok(events_http::not_found()) });
         }
         Box::pin(async move {
-            let Ok(_permit) = room.try_acquire() else {
-                return Ok(
-                    Status::resource_exhausted("the control plane is busy: try again later").into_http()
-                );
-            };
+            let access = access_to(request.uri().path());
+            let busy = || Ok(Status::resource_exhausted(Spent::All.told()).into_http());
+            if access == Some(Access::EnrollmentToken) {
+                let Ok(_permit) = room.enrolling.try_acquire() else { return busy() };
+                return match timeout(ENROLLING, inner.call(request)).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        Ok(Status::deadline_exceeded("the enrolment took too long: try again").into_http())
+                    }
+                };
+            }
             let (mut head, body) = request.into_parts();
-            match admit(store.as_ref(), &head).await {
-                Ok(Some(caller)) => {
-                    head.extensions.insert(caller);
-                }
-                Ok(None) => {}
+            let admitted = match room.lookups.try_acquire() {
+                Ok(_permit) => admit(store.as_ref(), access, &head).await,
+                Err(_) => return busy(),
+            };
+            let caller = match admitted {
+                Ok(caller) => caller,
                 Err(status) => return Ok(status.into_http()),
+            };
+            let holder = caller.holder();
+            head.extensions.insert(caller);
+            if access == Some(Access::Producer) {
+                return match room.frames.enter(holder, body) {
+                    Ok(body) => inner.call(Request::from_parts(head, body)).await,
+                    Err(status) => Ok(status.into_http()),
+                };
             }
-            let called = inner.call(Request::from_parts(head, body));
-            if !enrolls {
-                return called.await;
-            }
-            match tokio::time::timeout(ENROLLING, called).await {
-                Ok(answer) => answer,
-                Err(_) => Ok(Status::deadline_exceeded("the enrolment took too long: try again").into_http()),
-            }
+            let _share = match room.calls.take(&holder, 1) {
+                Ok(share) => share,
+                Err(spent) => return Ok(Status::resource_exhausted(spent.told()).into_http()),
+            };
+            inner.call(Request::from_parts(head, body)).await
         })
     }
 }
 
-/// The caller, if the table lets it call this; none where the RPC itself takes a token.
-async fn admit(store: &dyn Store, head: &Parts) -> Result<Option<Caller>, Status> {
-    let access = access_to(head.uri.path())
-        .ok_or_else(|| Status::unimplemented("the control plane has no such call"))?;
+/// The caller, if the table lets it call this.
+async fn admit(store: &dyn Store, access: Option<Access>, head: &Parts) -> Result<Caller, Status> {
+    let access = access.ok_or_else(|| Status::unimplemented("the control plane has no such call"))?;
     match access {
-        Access::EnrollmentToken => Ok(None),
+        Access::EnrollmentToken => Err(Status::unauthenticated("the call itself takes its token")),
         Access::Operator | Access::Admin => {
             let found = operator(store, &head.headers).await.map_err(of_store)?;
             let caller = found.ok_or_else(|| {
@@ -141,14 +165,14 @@ async fn admit(store: &dyn Store, head: &Parts) -> Result<Option<Caller>, Status
             if access == Access::Admin && !caller.admin {
                 return Err(Status::permission_denied("only operators of role admin may call this"));
             }
-            Ok(Some(Caller::Operator(caller)))
+            Ok(Caller::Operator(caller))
         }
         Access::Producer if head.headers.contains_key(AUTHORIZATION) => {
             let found = operator(store, &head.headers).await.map_err(of_store)?;
             let caller = found.ok_or_else(|| {
                 Status::unauthenticated("send a valid producer token as `authorization: Bearer <token>`")
             })?;
-            Ok(Some(Caller::Operator(caller)))
+            Ok(Caller::Operator(caller))
         }
         Access::Sidecar | Access::Producer => {
             let certificate = peer_certificate(&head.extensions);
@@ -158,7 +182,7 @@ async fn admit(store: &dyn Store, head: &Parts) -> Result<Option<Caller>, Status
                     "present the client certificate that this control plane issued at enrolment",
                 )
             })?;
-            Ok(Some(Caller::Sidecar(caller)))
+            Ok(Caller::Sidecar(caller))
         }
     }
 }

@@ -99,7 +99,7 @@ async fn a_producers_token_sends_events_into_its_namespace_and_may_do_nothing_el
     assert_eq!(refused.code(), Code::PermissionDenied);
     let meters = ListMetersRequest { namespace: "a".into() };
     assert_eq!(as_operator.meters().list_meters(meters).await.unwrap_err().code(), Code::PermissionDenied);
-    for (namespace, producer) in [("b", "painter"), ("a", "sidecar/somebody")] {
+    for (namespace, producer) in [("b", "painter"), ("a", "sidecar/somebody"), ("a", "calls/somebody")] {
         let options = MeteringOptions::new(namespace, producer);
         let client = MeteringClient::connect(&plane.endpoint(), &token, options).unwrap();
         client.record(event(1)).unwrap();
@@ -136,6 +136,7 @@ async fn a_revoked_token_ends_the_stream_that_it_opened() {
 async fn a_sidecar_sends_events_as_itself_only() {
     let plane = plane().await;
     let operator = plane.operator("a").await;
+    put_meter(&operator, "a", "images", "").await;
     create_agent(&operator, "a", "one", &key(1), false).await;
     let sidecar = sidecar(&plane.endpoint(), &operator, "a", "one").await;
     let frame = |namespace: &str, producer: &str| IngestFrame {
@@ -144,13 +145,14 @@ async fn a_sidecar_sends_events_as_itself_only() {
         epoch: 9,
         first_sequence: 1,
         count: 1,
-        strings: vec!["creto.call".into()],
+        strings: vec!["image.rendered".into()],
         event_type: vec![1],
         at_us: vec![i64::try_from(now_s()).unwrap() * 1_000_000],
         ..IngestFrame::default()
     };
     let mut rpc = metering_client::MeteringClient::new(sidecar.client.channel());
-    for (namespace, producer) in [("b", ""), ("", "painter")] {
+    let calls = format!("calls/{}", sidecar.enrolled.sidecar_id);
+    for (namespace, producer) in [("b", ""), ("", "painter"), ("", calls.as_str())] {
         let refused = rpc.ingest_frames(tokio_stream::iter([frame(namespace, producer)])).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
     }
@@ -166,7 +168,10 @@ async fn a_sidecar_sends_events_as_itself_only() {
     let mut gap = frame("", "");
     gap.first_sequence = 5;
     let mut answers = rpc.ingest_frames(tokio_stream::iter([gap])).await.unwrap().into_inner();
-    assert_eq!(answers.message().await.unwrap_err().code(), Code::FailedPrecondition);
+    let refused = answers.message().await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let told = |name: &str| refused.metadata().get(name).unwrap().to_str().unwrap().to_owned();
+    assert_eq!((told("creto-gap-epoch"), told("creto-gap-mark")), ("9".into(), "1".into()));
 }
 
 #[tokio::test]

@@ -4,96 +4,12 @@
 
 mod fixture;
 
-use std::net::TcpListener;
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use creto_client::OperatorClient;
 use creto_client::metering::{EventDraft, MeteringClient, MeteringOptions};
 use creto_control_plane::{ControlPlane, Options};
 use creto_proto::v1::*;
+use creto_test_services::PostgresServer;
 use fixture::{PATIENCE, Plane, create_agent, key, now_s, plane, plane_with, sidecar};
-
-const MISSING: &str = "PostgreSQL 15 or later is missing: run deploy/setup.sh test";
-
-/// A server of the test's own; gone, with its data, when it is dropped.
-struct Postgres {
-    _folder: tempfile::TempDir,
-    child: Child,
-    port: u16,
-}
-
-impl Postgres {
-    #[allow(clippy::zombie_processes, reason = "it is waited for when it is dropped")]
-    async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("creto-postgres-").tempdir().unwrap();
-        // It refuses to run as root; started by root it runs as the user that its package made.
-        let users = std::fs::read_to_string("/etc/passwd").unwrap();
-        let numbers = users.lines().find(|line| line.starts_with("postgres:")).map(|line| {
-            let mut numbers = line.split(':').skip(2).map(|number| number.parse::<u32>().unwrap());
-            (numbers.next().unwrap(), numbers.next().unwrap())
-        });
-        let owner = numbers.filter(|_| rustix::process::geteuid().is_root());
-        if let Some((user, group)) = owner {
-            chown(folder.path(), Some(user), Some(group)).unwrap();
-        }
-        let program = |name: &str| {
-            let mut command = Command::new(programs().join(name));
-            command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-            if let Some((user, group)) = owner {
-                command.uid(user).gid(group);
-            }
-            command
-        };
-        let data = folder.path().join("data");
-        let made = program("initdb")
-            .args(["--no-sync", "--auth=trust", "--username=creto", "-D"])
-            .arg(&data)
-            .status();
-        assert!(made.unwrap().success(), "initdb");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = program("postgres")
-            .args([
-                "-p",
-                &port.to_string(),
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-                "-D",
-            ])
-            .arg(&data)
-            .spawn()
-            .expect(MISSING);
-        for _ in 0..500 {
-            let asked = program("pg_isready").args(["-h", "127.0.0.1", "-p", &port.to_string()]).status();
-            if asked.unwrap().success() {
-                return Self { _folder: folder, child, port };
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("PostgreSQL does not answer");
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://creto@127.0.0.1:{}/postgres?sslmode=disable", self.port)
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn programs() -> PathBuf {
-    let folders = [17, 16, 15].map(|version| format!("/usr/lib/postgresql/{version}/bin"));
-    folders.iter().map(Path::new).find(|folder| folder.join("initdb").is_file()).expect(MISSING).to_owned()
-}
 
 async fn total(operator: &OperatorClient, meter: &str) -> String {
     let minute = i64::try_from(now_s()).unwrap() / 60 * 60_000;
@@ -110,7 +26,7 @@ async fn total(operator: &OperatorClient, meter: &str) -> String {
 
 #[tokio::test]
 async fn two_control_planes_over_one_database_count_a_producers_events_once() {
-    let postgres = Postgres::start().await;
+    let postgres = PostgresServer::start().await;
     let one = plane_with(|options| options.database_url = Some(postgres.url())).await;
     let other = plane_with(|options| options.database_url = Some(postgres.url())).await;
     let (admin, other_admin) = (one.admin().await, other.admin().await);
@@ -161,7 +77,7 @@ fn call(first: u64) -> Vec<CallEntry> {
 
 #[tokio::test]
 async fn calls_go_on_when_events_move_to_a_database() {
-    let postgres = Postgres::start().await;
+    let postgres = PostgresServer::start().await;
     let before = plane().await;
     let operator = before.operator("a").await;
     create_agent(&operator, "a", "one", &key(1), false).await;

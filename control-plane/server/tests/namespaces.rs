@@ -12,7 +12,9 @@ use std::pin::Pin;
 use creto_client::{OperatorClient, SidecarClient};
 use creto_control_plane::{ACCESS, Access};
 use creto_proto::v1::agent_registry_client::AgentRegistryClient;
+use creto_proto::v1::billing_client::BillingClient;
 use creto_proto::v1::call_log_client::CallLogClient;
+use creto_proto::v1::change_subscription_request::Change;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::enrollment_client::EnrollmentClient;
 use creto_proto::v1::meter_view_client::MeterViewClient;
@@ -148,6 +150,40 @@ calls! {
         ListQuotasRequest { namespace: t.namespace, agent_name: t.agent };
     "QuotaView/ListQuotaEvents" => QuotaViewClient.list_quota_events(t)
         ListQuotaEventsRequest { namespace: t.namespace, after: 0 };
+    "Billing/PutBillingDocument" => BillingClient.put_billing_document(t) PutBillingDocumentRequest {
+        namespace: t.namespace, kind: "settings".into(), document: "{}".into(),
+    };
+    "Billing/ListBillingDocuments" => BillingClient.list_billing_documents(t) ListBillingDocumentsRequest {
+        namespace: t.namespace, kind: "plan".into(), of: t.policy, after: String::new(),
+    };
+    "Billing/ChangeSubscription" => BillingClient.change_subscription(t) ChangeSubscriptionRequest {
+        namespace: t.namespace, subscription: t.policy, change: Some(Change::Status("suspended".into())),
+    };
+    "Billing/PreviewInvoice" => BillingClient.preview_invoice(t)
+        PreviewInvoiceRequest { namespace: t.namespace, subscription: t.policy };
+    "Billing/DrawUpInvoices" => BillingClient.draw_up_invoices(t)
+        DrawUpInvoicesRequest { namespace: t.namespace, ..DrawUpInvoicesRequest::default() };
+    "Billing/FinalizeInvoice" => BillingClient.finalize_invoice(t)
+        FinalizeInvoiceRequest { namespace: t.namespace, invoice: t.policy, key: "k".into() };
+    "Billing/ListInvoices" => BillingClient.list_invoices(t)
+        ListInvoicesRequest { namespace: t.namespace, ..ListInvoicesRequest::default() };
+    "Billing/GetInvoice" => BillingClient.get_invoice(t)
+        GetInvoiceRequest { namespace: t.namespace, invoice: t.policy, format: "json".into() };
+    "Billing/PayInvoice" => BillingClient.pay_invoice(t)
+        PayInvoiceRequest { namespace: t.namespace, invoice: t.policy, minor: 1, key: "k".into() };
+    "Billing/VoidInvoice" => BillingClient.void_invoice(t) VoidInvoiceRequest {
+        namespace: t.namespace, invoice: t.policy, reason: "r".into(), key: "k".into(),
+    };
+    "Billing/CreditInvoice" => BillingClient.credit_invoice(t)
+        CreditInvoiceRequest { namespace: t.namespace, document: "{}".into(), key: "k".into() };
+    "Billing/ListCreditNotes" => BillingClient.list_credit_notes(t)
+        ListCreditNotesRequest { namespace: t.namespace, customer: t.policy };
+    "Billing/GetExport" => BillingClient.get_export(t) GetExportRequest { namespace: t.namespace };
+    "Billing/ListTriggers" => BillingClient.list_triggers(t)
+        ListTriggersRequest { namespace: t.namespace, only_open: false };
+    "Billing/AcknowledgeTrigger" => BillingClient.acknowledge_trigger(t) AcknowledgeTriggerRequest {
+        namespace: t.namespace, kind: "spike".into(), key: t.policy, window_us: 0,
+    };
     "SecretStore/FetchSecret" => SecretStoreClient.fetch_secret(t) FetchSecretRequest { name: t.secret };
 }
 
@@ -159,7 +195,7 @@ fn frame(namespace: &str, producer: &str) -> IngestFrame {
         epoch: 7,
         first_sequence: 1,
         count: 1,
-        strings: vec!["creto.call".into()],
+        strings: vec!["rendered".into()],
         event_type: vec![1],
         at_us: vec![i64::try_from(fixture::now_s()).unwrap() * 1_000_000],
         ..IngestFrame::default()

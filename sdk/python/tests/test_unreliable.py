@@ -50,6 +50,12 @@ def read(frame: pb.IngestFrame) -> list[dict]:
     return events
 
 
+class Gap(Exception):
+    def __init__(self, epoch: int, mark: int) -> None:
+        super().__init__(epoch, mark)
+        self.epoch, self.mark = epoch, mark
+
+
 class Ledger(rpc.MeteringServicer):
     """Counts once by mark, as the control plane does."""
 
@@ -58,6 +64,7 @@ class Ledger(rpc.MeteringServicer):
         self.ends, self.loses, self.late = ends, loses, late
         self.refuse: grpc.StatusCode | None = None
         self.reject_multiples = 0
+        self.tells_gaps = self.one_frame_a_stream = False
         self.marks: dict[tuple[str, int], int] = {}
         self.events: list[dict] = []
         self.streams = self.repeated = self.lost = 0
@@ -72,7 +79,14 @@ class Ledger(rpc.MeteringServicer):
             with self.lock:
                 if self.dice.random() < self.ends:
                     context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
-                answer = self.take(frame)
+                try:
+                    answer = self.take(frame)
+                except Gap as gap:
+                    context.set_trailing_metadata((("creto-gap-epoch", str(gap.epoch)), ("creto-gap-mark", str(gap.mark))))
+                    context.abort(grpc.StatusCode.FAILED_PRECONDITION, "frames are missing")
+                if self.one_frame_a_stream:
+                    yield answer
+                    return
                 if self.dice.random() < self.loses:
                     self.lost += 1
                     context.abort(grpc.StatusCode.UNAVAILABLE, "going away")
@@ -87,6 +101,8 @@ class Ledger(rpc.MeteringServicer):
             return pb.IngestMark(epoch=frame.epoch, sequence=mark, duplicate=frame.count)
         if frame.first_sequence != mark + 1:
             self.faults.append(f"mark {mark}, frame from {frame.first_sequence}")
+            if self.tells_gaps:
+                raise Gap(frame.epoch, mark)
         self.marks[key] = last
         answer = pb.IngestMark(epoch=frame.epoch, sequence=last)
         for at, event in enumerate(read(frame)):
@@ -218,6 +234,7 @@ class Unreliable(unittest.TestCase):
             Event("e", properties={"": 1}),
             Event("e", properties={f"p{at}": 1 for at in range(65)}),
             Event("e", at=datetime(2026, 1, 1)),
+            Event("e", at=datetime(1, 1, 1, tzinfo=timezone.utc)),
         ]:
             with self.assertRaises(InvalidEvent, msg=repr(bad)[:80]):
                 client.record(bad)
@@ -228,6 +245,40 @@ class Unreliable(unittest.TestCase):
         with self.client(self.serve(ledger)) as client:
             client.record(Event("e", at=datetime(2026, 2, 3, 4, 5, 6, 789_012, tzinfo=timezone.utc)))
         self.assertEqual(ledger.events[0]["at"], (1_770_091_506_789_012, 0))
+
+    def test_a_producer_whose_epoch_was_forgotten_goes_on_in_another(self) -> None:
+        ledger = Ledger()
+        ledger.tells_gaps = True
+        with self.client(self.serve(ledger)) as client:
+            for round in range(4):
+                with ledger.lock:
+                    ledger.marks.clear()
+                for nth in range(200):
+                    client.record(Event("e", properties={"nth": round * 1_000 + nth}))
+                client.flush(timeout=30)
+            self.assertEqual(client.counters.accepted, 800)
+        numbers = [event["nth"] for event in ledger.events]
+        self.assertEqual(numbers, [round * 1_000 + nth for round in range(4) for nth in range(200)])
+        self.assertGreater(len(ledger.faults), 2)
+
+    def test_a_stream_that_the_control_plane_ends_is_opened_again_and_nobody_is_told(self) -> None:
+        ledger = Ledger()
+        ledger.one_frame_a_stream = True
+        with self.client(self.serve(ledger)) as client:
+            for nth in range(5):
+                client.record(Event("e", properties={"nth": nth}))
+                client.flush(timeout=30)
+            self.assertEqual((client.counters.sent, client.counters.accepted), (5, 5))
+        self.assertEqual(ledger.streams, 5)
+
+    def test_a_stream_is_opened_only_when_there_is_a_frame_for_it(self) -> None:
+        ledger = Ledger()
+        with self.client(self.serve(ledger), linger=0.5) as client:
+            client.record(Event("e", properties={"nth": 1}))
+            time.sleep(0.2)
+            self.assertEqual(ledger.streams, 0)
+            client.flush(timeout=30)
+        self.assertEqual(ledger.streams, 1)
 
     def test_a_forked_child_is_told_to_make_its_own_client(self) -> None:
         client = self.client("127.0.0.1:9")

@@ -133,8 +133,7 @@ async fn an_ended_call_is_one_event_with_what_it_used_and_cost() {
     assert_eq!(events.len(), 1);
     assert_eq!(&*events[0].event_type, "creto.call");
     assert_eq!(&*events[0].agent, "one");
-    let id =
-        creto_event_store::EventId::Sequenced { producer: "sidecar/s".into(), epoch: SPOOL, sequence: 1 };
+    let id = creto_event_store::EventId::Sequenced { producer: "calls/s".into(), epoch: SPOOL, sequence: 1 };
     assert_eq!(events[0].id, id);
     let expected = [
         ("host", "api.anthropic.com"),

@@ -2,41 +2,48 @@
 
 mod answer;
 mod body;
+mod vetting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use creto_event_store::{EventStore, NamedOutcome, RejectCode, StoreError, cloud_events};
-use creto_store::Store;
+use creto_identity::now_us;
+use creto_store::{Store, StoreError as RegistryError};
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tonic::body::Body;
 
 use crate::caller::operator;
-use crate::services::now_us;
+use crate::shares::{Holder, Most, Share, Shares, Spent};
 pub(crate) use answer::not_found;
 use answer::{Item, Problem, results};
 
 /// Where events are posted to.
 pub(crate) const PATH: &str = "/v1/events";
-/// Requests taken in at once.
-pub(crate) const MAX_AT_ONCE: usize = 64;
+/// Requests taken in at once: of all, of a namespace, of one token. A body is at most [`cloud_events::MAX_BODY_BYTES`] in memory,
+/// counted as it comes; what is more is let go.
+pub(crate) const MAX_AT_ONCE: Most = Most { all: 64, of_namespace: 32, of_caller: 16 };
+/// Tokens looked up at once, which may yet be nobody's.
+pub(crate) const MAX_LOOKED_UP: usize = 64;
 /// How long a body may take to come.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long events may take to be kept. With the body's time it is less than a call may take at all: whatever is cut off
 /// by that is answered as gRPC does, which plain HTTP would read as done.
-pub(crate) const KEEP_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const KEEP_TIMEOUT: Duration = Duration::from_secs(14);
+/// How long agents' keys may take to be read.
+const VETTING_TIMEOUT: Duration = Duration::from_secs(2);
 /// When whoever is told to come again may do so, in seconds.
 const COME_AGAIN_S: HeaderValue = HeaderValue::from_static("1");
 
 /// A request whose sender is known.
-struct Admitted<'r> {
+struct Admitted {
     namespace: String,
     content_type: String,
-    _room: SemaphorePermit<'r>,
+    _room: Share,
 }
 
 /// Takes events in over HTTP.
@@ -44,12 +51,14 @@ struct Admitted<'r> {
 pub(crate) struct EventsHttp {
     store: Arc<dyn Store>,
     events: Arc<dyn EventStore>,
-    room: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
+    room: Shares,
 }
 
 impl EventsHttp {
     pub(crate) fn new(store: Arc<dyn Store>, events: Arc<dyn EventStore>) -> Self {
-        Self { store, events, room: Arc::new(Semaphore::new(MAX_AT_ONCE)) }
+        let lookups = Arc::new(Semaphore::new(MAX_LOOKED_UP));
+        Self { store, events, lookups, room: Shares::new(MAX_AT_ONCE) }
     }
 
     /// Answers a request.
@@ -66,7 +75,7 @@ impl EventsHttp {
     }
 
     /// All that is asked before the body is read.
-    async fn admit(&self, head: &Parts) -> Result<Admitted<'_>, Problem> {
+    async fn admit(&self, head: &Parts) -> Result<Admitted, Problem> {
         if head.method != Method::POST {
             let problem = Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -75,20 +84,15 @@ impl EventsHttp {
             );
             return Err(problem.with(ALLOW, HeaderValue::from_static("POST")));
         }
-        let room = self.room.try_acquire().map_err(|_| {
-            let said = "as many requests are taken in as may be at once: send it again a little later";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", said).with(RETRY_AFTER, COME_AGAIN_S)
-        })?;
-        let namespace = self.namespace(&head.headers, head.uri.query().unwrap_or_default()).await?;
+        let looked_up = self.lookups.try_acquire().map_err(|_| busy(Spent::All))?;
+        let (namespace, caller) = self.namespace(&head.headers, head.uri.query().unwrap_or_default()).await?;
+        drop(looked_up);
+        let holder = Holder { namespace: namespace.as_str().into(), caller };
+        let room = self.room.take(&holder, 1).map_err(busy)?;
         Ok(Admitted { namespace, content_type: content_type(&head.headers)?, _room: room })
     }
 
-    async fn take(
-        &self,
-        admitted: Admitted<'_>,
-        head: &Parts,
-        body: Body,
-    ) -> Result<Response<Body>, Problem> {
+    async fn take(&self, admitted: Admitted, head: &Parts, body: Body) -> Result<Response<Body>, Problem> {
         let Admitted { namespace, content_type, _room } = admitted;
         let body =
             body::read(body, cloud_events::MAX_BODY_BYTES, BODY_TIMEOUT).await.map_err(
@@ -120,7 +124,10 @@ impl EventsHttp {
         let batch = content_type.to_ascii_lowercase().starts_with(cloud_events::BATCH)
             || (body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
                 && !head.headers.contains_key("ce-specversion"));
-        let (indices, events): (Vec<_>, Vec<_>) = read.events.into_iter().unzip();
+        let vetted =
+            timeout(VETTING_TIMEOUT, vetting::vet(self.store.as_ref(), &namespace, read.events)).await;
+        let (events, unfit) = vetted.map_err(|_| away())?.map_err(unread)?;
+        let (indices, events): (Vec<_>, Vec<_>) = events.into_iter().unzip();
         let ids: Vec<_> =
             events.iter().map(|event| (event.source.to_string(), event.id.to_string())).collect();
         let outcomes = if events.is_empty() {
@@ -133,6 +140,7 @@ impl EventsHttp {
             .refused
             .into_iter()
             .map(|refused| Item::refused(refused.index, refused.problem.code(), refused.problem.to_string()))
+            .chain(unfit)
             .collect();
         for ((index, id), outcome) in indices.into_iter().zip(ids).zip(outcomes) {
             items.push(item(index, id, outcome));
@@ -141,12 +149,9 @@ impl EventsHttp {
         results(&items, batch)
     }
 
-    /// The namespace that the token is for; an admin's may name another.
-    async fn namespace(&self, headers: &HeaderMap, query: &str) -> Result<String, Problem> {
-        let found = operator(self.store.as_ref(), headers).await.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
-            away()
-        })?;
+    /// The namespace that the token is for (an admin's may name another), and whose token it is.
+    async fn namespace(&self, headers: &HeaderMap, query: &str) -> Result<(String, Arc<str>), Problem> {
+        let found = operator(self.store.as_ref(), headers).await.map_err(unread)?;
         let Some(caller) = found else {
             let sent = headers.contains_key(AUTHORIZATION);
             let said = if sent {
@@ -157,6 +162,7 @@ impl EventsHttp {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", said);
             return Err(problem.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"creto\"")));
         };
+        let of = caller.holder().caller;
         let mut named = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
@@ -168,12 +174,12 @@ impl EventsHttp {
             }
         }
         match named {
-            None => Ok(caller.namespace),
+            None => Ok((caller.namespace, of)),
             Some(named) if named == caller.namespace || caller.admin => {
                 let checked = creto_identity::check_name("namespace", named);
                 checked
                     .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.to_string()))?;
-                Ok(named.to_owned())
+                Ok((named.to_owned(), of))
             }
             Some(_) => {
                 let said = "this token is for another namespace: leave the parameter out";
@@ -201,6 +207,20 @@ fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", said)
 }
 
+fn busy(spent: Spent) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", spent.told()).with(RETRY_AFTER, COME_AGAIN_S)
+}
+
+/// What is known here of tokens and agents cannot be read.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here: nothing may use the error after it was turned"
+)]
+fn unread(error: RegistryError) -> Problem {
+    tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+    away()
+}
+
 fn away() -> Problem {
     let said = "events cannot be kept now: send them again, they are counted once";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", said).with(RETRY_AFTER, COME_AGAIN_S)
@@ -211,6 +231,9 @@ fn unkept(error: StoreError) -> Problem {
     match error {
         StoreError::TooMany { .. } | StoreError::TooLarge { .. } => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_events", error.to_string())
+        }
+        StoreError::Full { .. } => {
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "store_full", error.to_string())
         }
         StoreError::Namespace(_) => Problem::new(StatusCode::BAD_REQUEST, "bad_namespace", error.to_string()),
         error => {

@@ -2,15 +2,16 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use creto_event_store::{EventStore, Frame, FrameOutcome, Meter, MeterQuery, StoreError};
+use creto_event_store::{EventStore, FrameOutcome, MAX_FRAME_CELLS, Meter, MeterQuery, StoreError};
+use creto_identity::now_us;
 use creto_proto::v1;
 use creto_proto::v1::meter_view_server::MeterView;
 use creto_proto::v1::metering_server::Metering as MeteringRpc;
 use creto_proto::v1::{IngestFrame, IngestMark};
 use creto_store::Store;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,12 +19,20 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::caller::Ingester;
 use crate::confine::confined;
+use crate::reserved::{Reserved, is_reserved_name};
+use crate::shares::{Most, Share, Shares};
 use crate::status::{of_events, of_store};
 
-/// Streams of frames open at once.
-pub(crate) const MAX_INGEST_STREAMS: usize = 1_024;
-/// How long a stream may take to send its first frame.
-pub(crate) const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(20);
+/// What the columns of frames that are taken in take in memory, in bytes: of all, of a namespace, of one caller. A column has
+/// an entry for every event of its frame, whatever it was sent as.
+pub(crate) const MAX_COLUMN_BYTES: Most =
+    Most { all: 512 << 20, of_namespace: 256 << 20, of_caller: 128 << 20 };
+/// An entry of a column, in bytes.
+const ENTRY: usize = 16;
+/// How long a frame waits for room for its columns.
+const ROOM: Duration = Duration::from_secs(5);
+/// How long a producer may take to read an answer; then its stream ends.
+const READING: Duration = Duration::from_secs(30);
 /// Answers that wait for their producer to read them; then its frames wait.
 const WAITING_ANSWERS: usize = 4;
 /// How often a stream looks whether its token or certificate still holds.
@@ -31,12 +40,15 @@ const STANDING_CHECK: Duration = Duration::from_secs(5);
 /// Names of producers that only sidecars have.
 const SIDECAR_PREFIX: &str = "sidecar/";
 
+/// A frame that was checked, and the room of its columns.
+type Checked = (Reserved, Share);
+
 /// Serves metering: frames of producers, meters to operators.
 #[derive(Clone)]
 pub(crate) struct Metering {
     store: Arc<dyn Store>,
     events: Arc<dyn EventStore>,
-    streams: Arc<Semaphore>,
+    columns: Shares,
     stopping: watch::Receiver<bool>,
 }
 
@@ -46,7 +58,7 @@ impl Metering {
         events: Arc<dyn EventStore>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        Self { store, events, streams: Arc::new(Semaphore::new(MAX_INGEST_STREAMS)), stopping }
+        Self { store, events, columns: Shares::new(MAX_COLUMN_BYTES), stopping }
     }
 }
 
@@ -58,12 +70,11 @@ struct Ingest {
     namespace: String,
     producer: String,
     epoch: u64,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Ingest {
     /// The frame with its producer and namespace, if it is within what this caller may send.
-    fn completed(&mut self, mut frame: IngestFrame) -> Result<Frame, Status> {
+    async fn completed(&mut self, mut frame: IngestFrame) -> Result<Checked, Status> {
         match &self.who {
             Ingester::Sidecar { identity, .. } => {
                 let own = format!("{SIDECAR_PREFIX}{}", identity.sidecar_id);
@@ -81,9 +92,9 @@ impl Ingest {
                         "this token is for another namespace: name its own",
                     ));
                 }
-                if frame.producer.starts_with(SIDECAR_PREFIX) {
+                if is_reserved_name(&frame.producer) {
                     return Err(Status::permission_denied(
-                        "names that begin with sidecar/ are those of sidecars",
+                        "names that begin with sidecar/ or calls/ are those of sidecars and their calls",
                     ));
                 }
                 if !frame.namespace.is_empty() {
@@ -100,19 +111,24 @@ impl Ingest {
         frame.namespace.clone_from(&self.namespace);
         frame.producer.clone_from(&self.producer);
         frame.epoch = self.epoch;
-        Frame::new(frame).map_err(|error| Status::invalid_argument(error.to_string()))
+        let entries = frame.properties.len().saturating_mul(frame.count as usize).min(MAX_FRAME_CELLS);
+        let room = self.metering.columns.wait(&self.who.holder(), entries * ENTRY, ROOM).await;
+        let room = room.map_err(|spent| Status::resource_exhausted(spent.told()))?;
+        let checked = Reserved::new(frame).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        Ok((checked, room))
     }
 
-    async fn take(&self, frame: Frame) -> Result<IngestMark, Status> {
+    async fn take(&self, (checked, _room): Checked) -> Result<IngestMark, Status> {
+        let (frame, reserved) = checked.into_parts();
         let epoch = frame.epoch();
         let taken = self.metering.events.ingest_frame(&self.namespace, frame, now_us()).await;
-        taken.map(|outcome| mark(epoch, outcome)).map_err(of_events)
+        taken.map(|outcome| reserved.told(mark(epoch, outcome))).map_err(of_events)
     }
 
     /// Takes frames until the stream ends, one after the other.
     async fn run(
         mut self,
-        first: Frame,
+        first: Checked,
         mut frames: Streaming<IngestFrame>,
         answers: mpsc::Sender<Result<IngestMark, Status>>,
     ) {
@@ -123,7 +139,7 @@ impl Ingest {
             if let Some(frame) = next.take() {
                 let answer = self.take(frame).await;
                 let failed = answer.is_err();
-                if answers.send(answer).await.is_err() || failed {
+                if !matches!(timeout(READING, answers.send(answer)).await, Ok(Ok(()))) || failed {
                     return;
                 }
             }
@@ -137,20 +153,21 @@ impl Ingest {
                     self.who.stands(self.metering.store.as_ref()).await.err()
                 }
                 frame = frames.message() => match frame {
-                    Ok(Some(frame)) => match self.completed(frame) {
+                    Ok(Some(frame)) => match self.completed(frame).await {
                         Ok(frame) => {
                             next = Some(frame);
                             None
                         }
                         Err(status) => Some(status),
                     },
-                    // Its producer ended it, or is gone.
-                    Ok(None) | Err(_) => return,
+                    // Its producer ended it, or was silent for too long.
+                    Ok(None) => return,
+                    Err(status) => Some(status),
                 },
             };
             if let Some(status) = end {
                 // A producer that does not listen any more does not need to know.
-                let _ = answers.send(Err(status)).await;
+                let _ = timeout(READING, answers.send(Err(status))).await;
                 return;
             }
         }
@@ -180,12 +197,6 @@ fn mark(epoch: u64, outcome: FrameOutcome) -> IngestMark {
     }
 }
 
-/// Microseconds since 1970.
-pub(crate) fn now_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
 #[async_trait]
 impl MeteringRpc for Metering {
     type IngestFramesStream = Pin<Box<dyn Stream<Item = Result<IngestMark, Status>> + Send>>;
@@ -195,26 +206,14 @@ impl MeteringRpc for Metering {
         request: Request<Streaming<IngestFrame>>,
     ) -> Result<Response<Self::IngestFramesStream>, Status> {
         let who = Ingester::of(request.extensions())?;
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(
-                "the control plane has as many streams of events as it takes: try again later",
-            )
-        })?;
         let mut frames = request.into_inner();
-        let first = timeout(FIRST_FRAME_TIMEOUT, frames.message()).await;
-        let first =
-            first.map_err(|_| Status::deadline_exceeded("no frame came: open a stream to send one"))??;
-        let Some(first) = first else { return Ok(Response::new(Box::pin(tokio_stream::empty()))) };
-        let namespace = who.namespace().to_owned();
-        let mut ingest = Ingest {
-            metering: self.clone(),
-            who,
-            namespace,
-            producer: String::new(),
-            epoch: 0,
-            _permit: permit,
+        // The door in front says how long that may take.
+        let Some(first) = frames.message().await? else {
+            return Ok(Response::new(Box::pin(tokio_stream::empty())));
         };
-        let first = ingest.completed(first)?;
+        let namespace = who.namespace().to_owned();
+        let mut ingest = Ingest { metering: self.clone(), who, namespace, producer: String::new(), epoch: 0 };
+        let first = ingest.completed(first).await?;
         let (answers, answered) = mpsc::channel(WAITING_ANSWERS);
         tokio::spawn(ingest.run(first, frames, answers));
         Ok(Response::new(Box::pin(ReceiverStream::new(answered))))

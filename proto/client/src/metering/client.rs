@@ -212,7 +212,7 @@ impl MeteringClient {
 }
 
 /// Never zero: on the wire, zero is "as before".
-fn random_epoch() -> Result<u64, StartError> {
+pub(crate) fn random_epoch() -> Result<u64, StartError> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| StartError::Random(error.to_string()))?;
     Ok(u64::from_le_bytes(bytes).max(1))

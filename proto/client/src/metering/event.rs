@@ -12,6 +12,8 @@ pub const MAX_TEXT_BYTES: usize = 1_024;
 pub const MAX_PROPERTIES: usize = 64;
 /// Largest event: all its texts together, in bytes.
 pub const MAX_EVENT_BYTES: usize = 16 * 1024;
+/// Latest time of an event, in microseconds since 1970: the end of the year 9999. The earliest is 0.
+pub const MAX_AT_US: i64 = 253_402_300_799_999_999;
 /// What an event takes beside its texts, as the ring counts it, in bytes.
 pub(crate) const EVENT_OVERHEAD: usize = 192;
 
@@ -86,7 +88,7 @@ impl EventDraft {
         self
     }
 
-    /// When it happened, in microseconds since 1970, if not now.
+    /// When it happened, in microseconds since 1970, if not now: 0 to [`MAX_AT_US`].
     #[must_use]
     pub fn at_us(mut self, at_us: i64) -> Self {
         self.at_us = Some(at_us);
@@ -141,6 +143,12 @@ impl EventDraft {
         }
         if self.event_type.is_empty() {
             return invalid("event_type", "name what happened, such as image.rendered".into());
+        }
+        if let Some(at_us) = self.at_us.filter(|at_us| !(0..=MAX_AT_US).contains(at_us)) {
+            return invalid(
+                "at_us",
+                format!("{at_us} is no time of an event: use microseconds since 1970, 0 to {MAX_AT_US}"),
+            );
         }
         let names = [
             ("event_type", &self.event_type),

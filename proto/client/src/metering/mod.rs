@@ -8,6 +8,11 @@
 //! With a spool folder and [`Durability::Disk`], frames are on disk before they are sent: what [`MeteringClient::record_async`]
 //! took survives a `kill -9` and is sent, under its old epoch, by the next client that opens the folder.
 //!
+//! A control plane that has not heard of an epoch for a long time (90 days), or that lost some of it, says that frames are
+//! missing. What is not acknowledged is then numbered anew in an epoch of its own. Nothing counts twice by that: what the
+//! control plane says is missing came before all of it, so none of it was taken in; and where it was, and the epoch was
+//! forgotten since, it is older than what is taken in at all and is rejected.
+//!
 //! ```no_run
 //! use creto_client::PlaneEndpoint;
 //! use creto_client::metering::{EventDraft, MeteringClient, MeteringOptions};
@@ -43,7 +48,9 @@ pub use columns::{FrameError, FramePlace, ReadEvent, ReadValue, pack_frame, read
 pub use counters::Counters;
 pub use decimal::{Decimal, DecimalError, MAX_SCALE};
 pub use error::{FlushError, RecordError, SpoolError, StartError};
-pub use event::{EventDraft, MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, Value};
+pub use event::{
+    EventDraft, MAX_AT_US, MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_PROPERTIES, MAX_TEXT_BYTES, Value,
+};
 pub use options::{
     DEFAULT_LINGER, DEFAULT_RING_EVENTS, DEFAULT_SPOOL_BYTES, Durability, MAX_FRAME_EVENTS, MAX_RING_EVENTS,
     MeteringOptions, Rejection, RejectionHandler,

@@ -27,6 +27,8 @@ pub(crate) struct Manners {
     pub(crate) late_ms: u64,
     /// Refuses every event whose number is a multiple of this, if it is not zero.
     pub(crate) refuses_multiples_of: u64,
+    /// Ends a stream without an error once nothing came for so long, in milliseconds, if it is not zero.
+    pub(crate) silence_ms: u64,
     /// Refuses every stream with this code.
     pub(crate) refuses_streams: Option<tonic::Code>,
 }
@@ -59,8 +61,11 @@ impl Ledger {
         }
         if frame.first_sequence != *mark + 1 {
             let fault = format!("a gap: mark {mark}, frame from {}", frame.first_sequence);
-            self.faults.push(fault.clone());
-            return Err(Status::failed_precondition(fault));
+            let mut status = Status::failed_precondition(fault.clone());
+            status.metadata_mut().insert("creto-gap-epoch", frame.epoch.into());
+            status.metadata_mut().insert("creto-gap-mark", (*mark).into());
+            self.faults.push(fault);
+            return Err(status);
         }
         *mark = last;
         let mut answer = IngestMark { epoch: frame.epoch, sequence: last, ..IngestMark::default() };
@@ -79,6 +84,11 @@ impl Ledger {
             }
         }
         Ok(answer)
+    }
+
+    /// Forgets all marks, as those of epochs that were silent for very long are.
+    pub(crate) fn forget(&mut self) {
+        self.marks.clear();
     }
 
     /// The numbers of the events counted, in the order of their sequence.
@@ -158,7 +168,12 @@ impl Metering for Server {
         server.ledger.lock().streams += 1;
         let (answers, answered) = mpsc::channel(4);
         tokio::spawn(async move {
-            while let Some(Ok(frame)) = frames.next().await {
+            loop {
+                let silence = Duration::from_millis(match server.manners.lock().0.silence_ms {
+                    0 => 3_600_000,
+                    silence => silence,
+                });
+                let Ok(Some(Ok(frame))) = tokio::time::timeout(silence, frames.next()).await else { return };
                 let (manners, [before, lost, late_ms]) = server.roll();
                 if before < manners.ends_before {
                     let _ = answers.send(Err(Status::unavailable("going away"))).await;

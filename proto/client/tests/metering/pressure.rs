@@ -98,6 +98,8 @@ async fn an_event_that_no_control_plane_takes_is_refused_where_it_is_recorded() 
         EventDraft::new("a").text("p", long),
         EventDraft::new("a").text("p", "1").flag("p", true),
         EventDraft::new("a").number("p", u64::MAX),
+        EventDraft::new("a").at_us(-1),
+        EventDraft::new("a").at_us(i64::MAX),
         (0..65).fold(EventDraft::new("a"), |draft, at| draft.flag(format!("p{at}"), true)),
         (0..20).fold(EventDraft::new("a"), |draft, at| draft.text(format!("p{at}"), "x".repeat(1_000))),
     ];

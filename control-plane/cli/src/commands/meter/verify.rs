@@ -12,7 +12,7 @@ use crate::session::Session;
 /// Options of `meter verify`.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// Of this producer only: its name, sidecar/<id>, or the source of its CloudEvents.
+    /// Of this producer only: its name, calls/<id>, or the source of its CloudEvents.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     producer: String,
 }

@@ -14,6 +14,8 @@ pub(super) enum Heard {
     Opened,
     /// A frame was answered.
     Mark(IngestMark),
+    /// The control plane ended it without an error, as it does when nothing was sent for long.
+    Closed,
     /// It is over.
     Ended(Status),
 }
@@ -77,7 +79,7 @@ impl Link {
             },
             State::Open(answers) => match answers.message().await {
                 Ok(Some(mark)) => Heard::Mark(mark),
-                Ok(None) => Heard::Ended(Status::unavailable("the control plane ended the stream")),
+                Ok(None) => Heard::Closed,
                 Err(status) => Heard::Ended(status),
             },
         }

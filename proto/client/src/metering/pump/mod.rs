@@ -22,7 +22,7 @@ use queue::Queue;
 
 use super::bearer::Credential;
 use super::budget::Budget;
-use super::client::Shared;
+use super::client::{Shared, random_epoch};
 use super::columns::{FramePlace, pack_frame};
 use super::options::MAX_FRAME_EVENTS;
 use super::ring::Recorded;
@@ -44,6 +44,10 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 /// How long it waits before it tries a spool again that could not be written.
 const SPOOL_RETRY: Duration = Duration::from_secs(1);
+
+/// Trailers of a stream that ended because frames are missing.
+const GAP_EPOCH: &str = "creto-gap-epoch";
+const GAP_MARK: &str = "creto-gap-mark";
 
 /// The generated client with the producer's token.
 pub(crate) type Grpc = Rpc<InterceptedService<Channel, Credential>>;
@@ -77,11 +81,20 @@ pub(crate) struct Pump {
     answer_by: Instant,
     /// When the spool is tried again, after it failed.
     spool_at: Option<Instant>,
+    /// An epoch of which the control plane lacks frames up to a sequence, and the epoch of what comes after.
+    gap: Option<Gap>,
     /// Why the control plane does not take the stream.
     refused: Option<FlushError>,
     last_heard: String,
     closing: Option<Closing>,
     jitter: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Gap {
+    epoch: u64,
+    after: u64,
+    new: u64,
 }
 
 struct Closing {
@@ -113,6 +126,7 @@ impl Pump {
             retry_at: now,
             answer_by: now,
             spool_at: None,
+            gap: None,
             refused: None,
             last_heard: "the control plane was not reached".into(),
             closing: None,
@@ -123,6 +137,7 @@ impl Pump {
     /// Runs until it is closed or nobody is there any more.
     pub(crate) async fn run(mut self) {
         loop {
+            self.number_anew().await;
             self.collect().await;
             self.send().await;
             self.answer_flushes();
@@ -271,9 +286,38 @@ impl Pump {
         }
     }
 
+    /// Numbers what is not acknowledged anew, where the control plane lacks what came before it.
+    async fn number_anew(&mut self) {
+        if self.retry_at > Instant::now() {
+            return;
+        }
+        let Some(gap) = self.gap.take() else { return };
+        let Gap { epoch, after, new } = gap;
+        // On disk before it is sent: the next process must not number it anew once more.
+        if let Some(mut spool) = self.spool.take() {
+            let written = tokio::task::spawn_blocking(move || {
+                let written = spool.renumber(epoch, after, new);
+                (spool, written)
+            });
+            let Ok((spool, written)) = written.await else { return };
+            self.spool = Some(spool);
+            if let Err(error) = written {
+                self.gap = Some(gap);
+                self.last_heard = error.to_string();
+                self.retry_at = Instant::now() + SPOOL_RETRY;
+                return;
+            }
+        }
+        self.queue.renumber(epoch, after, new);
+        if self.epoch == epoch {
+            self.epoch = new;
+            self.next_sequence -= after;
+        }
+    }
+
     /// Connects if there is something to send, and sends what the window takes.
     async fn send(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() || self.gap.is_some() {
             return;
         }
         if self.link.is_down() {
@@ -353,6 +397,8 @@ impl Pump {
         match heard {
             Heard::Opened => {}
             Heard::Mark(mark) => self.mark(&mark),
+            Heard::Closed if self.queue.unanswered() == 0 => self.link.close(),
+            Heard::Closed => self.broken(&Status::unavailable("the control plane ended the stream")),
             Heard::Ended(status) => self.broken(&status),
         }
     }
@@ -396,6 +442,14 @@ impl Pump {
     /// The stream ended, was refused, or never came to be.
     fn broken(&mut self, status: &Status) {
         self.link.close();
+        if let Some((epoch, mark)) = gap(status)
+            && let Some(after) = self.queue.lacks(epoch, mark)
+            && let Ok(new) = random_epoch()
+        {
+            self.gap = Some(Gap { epoch, after, new });
+            self.retry_at = Instant::now();
+            return;
+        }
         self.attempts = self.attempts.saturating_add(1);
         let mut wait = RETRY.0.saturating_mul(1 << self.attempts.min(12)).min(RETRY.1);
         // One that says when to come back is believed, within bounds (gRPC design A6).
@@ -438,7 +492,7 @@ impl Pump {
         if self.room() {
             at = at.min(self.due.unwrap_or(at));
         }
-        if self.link.is_down() && !self.queue.is_empty() {
+        if self.link.is_down() && (!self.queue.is_empty() || self.gap.is_some()) {
             at = at.min(self.retry_at);
         }
         if self.queue.unanswered() > 0 {
@@ -504,6 +558,12 @@ impl Pump {
             let _ = reply.send(came_to);
         }
     }
+}
+
+/// The epoch of which frames are missing, and up to which sequence none is.
+fn gap(status: &Status) -> Option<(u64, u64)> {
+    let number = |name: &str| status.metadata().get(name)?.to_str().ok()?.parse().ok();
+    Some((number(GAP_EPOCH)?, number(GAP_MARK)?)).filter(|_| status.code() == Code::FailedPrecondition)
 }
 
 /// Whether trying again at once would come to the same.

@@ -125,8 +125,10 @@ impl Queue {
     }
 
     /// The next frame was read.
-    pub(super) fn load(&mut self, frame: IngestFrame) {
+    pub(super) fn load(&mut self, mut frame: IngestFrame) {
         if let Some(next) = self.kept.get_mut(self.on_the_way) {
+            // It may have been numbered anew since it was written.
+            (frame.epoch, frame.first_sequence) = (next.epoch, next.first_sequence);
             next.frame = Some(frame);
         }
     }
@@ -161,6 +163,28 @@ impl Queue {
             self.left = self.left.saturating_sub(1);
         }
         done
+    }
+
+    /// The sequence before the first that is not acknowledged, if the control plane, whose mark this is, lacks that one too.
+    pub(super) fn lacks(&self, epoch: u64, mark: u64) -> Option<u64> {
+        let first = self.kept.front().filter(|held| held.epoch == epoch)?;
+        let before = first.first_sequence.checked_sub(1)?;
+        (before > mark).then_some(before)
+    }
+
+    /// Numbers what comes after a sequence of an epoch anew, from 1, in another.
+    pub(super) fn renumber(&mut self, epoch: u64, after: u64, new: u64) {
+        for held in self.kept.iter_mut().filter(|held| held.epoch == epoch && held.first_sequence > after) {
+            (held.epoch, held.first_sequence) = (new, held.first_sequence - after);
+            if let Some(frame) = &mut held.frame {
+                (frame.epoch, frame.first_sequence) = (held.epoch, held.first_sequence);
+            }
+        }
+        for frame in &mut self.unkept {
+            if frame.epoch == epoch && frame.first_sequence > after {
+                (frame.epoch, frame.first_sequence) = (new, frame.first_sequence - after);
+            }
+        }
     }
 
     /// Events not acknowledged.

@@ -2,8 +2,9 @@
 
 mod read;
 mod record;
+mod renumbered;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use creto_proto::v1::IngestFrame;
 
 use super::SpoolError;
 pub use record::MAX_RECORD_BYTES;
+use renumbered::Renumbered;
 
 /// A segment ends once it has this many bytes.
 pub const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
@@ -19,7 +21,7 @@ pub const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 const LOCK: &str = "lock";
 /// How names of segments end.
 const SUFFIX: &str = "frames";
-/// What a segment is renamed to when records that may still be needed cannot be read.
+/// What a damaged segment is renamed to, once all that reads of it is acknowledged.
 const SET_ASIDE: &str = "damaged";
 
 /// What an earlier process left in the spool folder.
@@ -31,8 +33,12 @@ pub struct Recovered {
     pub events: u64,
     /// Bytes of a last record that was being written when the process ended; nobody was told that it was kept.
     pub torn_bytes: u64,
-    /// Segments with damage in the middle, renamed to end in `.damaged`: what comes after the damage is not sent.
+    /// Bytes in the middle of segments that do not read, though records that do come after them: the disk damaged them.
+    pub damaged_bytes: u64,
+    /// Segments with such damage. What reads is sent; then they are kept, renamed to end in `.damaged`.
     pub set_aside: u64,
+    /// Events that are missing between those that were found. They are lost, unless they were acknowledged before.
+    pub missing: u64,
 }
 
 /// Where a frame is.
@@ -57,6 +63,8 @@ struct Segment {
     bytes: u64,
     /// Frames in it that are not acknowledged.
     open: u64,
+    /// Some of it does not read: it is not deleted.
+    damaged: bool,
 }
 
 /// The spool of one process.
@@ -68,6 +76,8 @@ pub(crate) struct Spool {
     /// Keeps the folder to this process.
     _lock: File,
     segments: BTreeMap<u64, Segment>,
+    /// What was numbered anew since it was written.
+    renumbered: Renumbered,
     /// The number of the segment that is written to, and its file.
     current: Option<(u64, File)>,
     /// When it was opened, in milliseconds since 1970: what the names of its segments begin with. Once, since the clock may be
@@ -106,6 +116,7 @@ impl Spool {
             most_bytes,
             _lock: lock,
             segments: BTreeMap::new(),
+            renumbered: Renumbered::read(folder).map_err(about(folder))?,
             current: None,
             next: 1,
             opened_ms: std::time::SystemTime::now()
@@ -115,11 +126,15 @@ impl Spool {
         let mut left = Vec::new();
         let mut recovered = Recovered::default();
         let mut following: HashMap<u64, u64> = HashMap::new();
+        let mut epochs = HashSet::new();
         for path in spool.left_segments()? {
             let number = spool.next;
             spool.next += 1;
-            let mut found = read::segment(&path).map_err(about(&path))?;
+            let wrote = written_by(&path);
+            let known = |epoch: u64| wrote == Some(epoch) || spool.renumbered.names(epoch);
+            let found = read::segment(&path, known).map_err(about(&path))?;
             recovered.torn_bytes += found.torn_bytes;
+            recovered.damaged_bytes += found.damaged_bytes;
             let mut open = 0;
             for frame in found.frames {
                 let next = following.entry(frame.epoch).or_insert(frame.first_sequence);
@@ -127,34 +142,23 @@ impl Spool {
                     // Written twice: the first writing was not known to be on disk.
                     continue;
                 }
-                if frame.first_sequence > *next {
-                    found.damaged = true;
-                    break;
-                }
-                *next += frame.count;
+                // What is missing may have been acknowledged: only the control plane can tell whether it lacks it.
+                recovered.missing += frame.first_sequence - *next;
+                *next = frame.first_sequence + frame.count;
                 open += 1;
                 recovered.frames += 1;
                 recovered.events += frame.count;
-                left.push(Left {
-                    epoch: frame.epoch,
-                    first_sequence: frame.first_sequence,
-                    count: frame.count,
-                    place: Place { segment: number, offset: frame.offset },
-                });
+                epochs.insert(frame.epoch);
+                let (epoch, first_sequence) = spool.renumbered.place(frame.epoch, frame.first_sequence);
+                let place = Place { segment: number, offset: frame.offset };
+                left.push(Left { epoch, first_sequence, count: frame.count, place });
             }
-            let mut path = path;
-            if found.damaged {
-                recovered.set_aside += 1;
-                let aside = path.with_extension(SET_ASIDE);
-                std::fs::rename(&path, &aside).map_err(about(&path))?;
-                path = aside;
-                spool.segments.insert(number, Segment { path, bytes: found.bytes, open: open + 1 });
-            } else if open == 0 {
-                std::fs::remove_file(&path).map_err(about(&path))?;
-            } else {
-                spool.segments.insert(number, Segment { path, bytes: found.bytes, open });
-            }
+            let damaged = found.damaged_bytes > 0;
+            recovered.set_aside += u64::from(damaged);
+            spool.segments.insert(number, Segment { path, bytes: found.bytes, open, damaged });
+            spool.forget_if_done(number);
         }
+        spool.renumbered.keep(&epochs);
         Ok((spool, left, recovered))
     }
 
@@ -230,7 +234,7 @@ impl Spool {
         let file = OpenOptions::new().create_new(true).write(true).open(&path).map_err(failed)?;
         // The name must survive as well as what stands under it.
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        self.segments.insert(number, Segment { path, bytes: 0, open: 0 });
+        self.segments.insert(number, Segment { path, bytes: 0, open: 0, damaged: false });
         self.current = Some((number, file));
         Ok(number)
     }
@@ -244,6 +248,12 @@ impl Spool {
         let segment = self.segments.get(&place.segment).ok_or_else(missing)?;
         read::frame(&segment.path, place.offset)
             .map_err(|source| SpoolError::File { path: segment.path.clone(), source })
+    }
+
+    /// Remembers, on disk, that what comes after a sequence of an epoch is numbered anew in another.
+    pub(crate) fn renumber(&mut self, epoch: u64, after: u64, new: u64) -> Result<(), SpoolError> {
+        let about = |source| SpoolError::File { path: self.folder.clone(), source };
+        self.renumbered.add(&self.folder, epoch, after, new).map_err(about)
     }
 
     /// A frame is acknowledged: its segment goes with the last one.
@@ -261,7 +271,11 @@ impl Spool {
         }
         if let Some(segment) = self.segments.remove(&number) {
             // A segment that stays is sent again by the next process, and counted once.
-            let _ = std::fs::remove_file(segment.path);
+            let _ = if segment.damaged {
+                std::fs::rename(&segment.path, segment.path.with_extension(SET_ASIDE))
+            } else {
+                std::fs::remove_file(&segment.path)
+            };
         }
     }
 
@@ -271,6 +285,12 @@ impl Spool {
             self.forget_if_done(number);
         }
     }
+}
+
+/// The epoch of the process that wrote a segment, which its name says.
+fn written_by(path: &Path) -> Option<u64> {
+    let name = path.file_stem()?.to_str()?;
+    u64::from_str_radix(name.split('-').nth(1)?, 16).ok()
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ class Rejection:
 class _Held:
     frame: pb.IngestFrame
     events: list[Recorded]
+    #: The last event's place among all of this client: sequences begin anew with an epoch, places do not.
+    place: int
     sent: bool = False
 
     @property
@@ -137,6 +139,8 @@ class MeteringClient:
         self._oldest = 0.0
         self._held: collections.deque[_Held] = collections.deque()
         self._next_sequence = 1
+        #: Events packed and events acknowledged, over all epochs.
+        self._packed = 0
         self._acknowledged = 0
         self._stream = 0
         self._heard = 0.0
@@ -188,7 +192,7 @@ class MeteringClient:
     def flush(self, timeout: float | None = None) -> None:
         """Waits until all recorded so far is acknowledged: on the control plane's disk, or rejected one by one."""
         with self._changed:
-            target = self._next_sequence - 1 + len(self._queue)
+            target = self._packed + len(self._queue)
             until = None if timeout is None else time.monotonic() + timeout
             self._flushing += 1
             self._refused = None
@@ -255,8 +259,9 @@ class MeteringClient:
         attempts = 0
         while True:
             with self._changed:
-                while not (self._queue or self._held or self._ended):
-                    self._changed.wait()
+                # A stream is opened when there is a frame for it: the control plane does not wait long for the first.
+                while not (self._held or self._due() or self._ended):
+                    self._changed.wait(self._patience() if self._queue else None)
                 if self._ended:
                     return
                 self._stream += 1
@@ -271,6 +276,8 @@ class MeteringClient:
                 said, code = "the control plane ended the stream", None
             except grpc.RpcError as error:
                 code = error.code() if isinstance(error, grpc.Call) else None
+                if code is grpc.StatusCode.FAILED_PRECONDITION and self._number_anew(error):
+                    continue
                 said = error.details() or "" if isinstance(error, grpc.Call) else str(error)
             except ValueError as error:  # The channel was closed under it.
                 code, said = None, str(error)
@@ -299,7 +306,7 @@ class MeteringClient:
                 while True:
                     if self._stream != stream or self._ended:
                         return
-                    held = next((held for held in self._held if held.last > sent), None)
+                    held = next((held for held in self._held if held.place > sent), None)
                     if held is None and len(self._held) < MAX_WINDOW_FRAMES and self._due():
                         held = self._pack()
                     if held is not None:
@@ -310,7 +317,7 @@ class MeteringClient:
                     if self._held and time.monotonic() - self._heard > ANSWER_PATIENCE and self._call is not None:
                         self._call.cancel()
                         return
-                sent = held.last
+                sent = held.place
                 if not held.sent:
                     held.sent = True
                     self._count(sent=held.frame.count)
@@ -348,7 +355,9 @@ class MeteringClient:
                 break
             events.append(self._queue.popleft())
         self._oldest = time.monotonic()
-        held = _Held(pack(self._namespace, self._producer, self._epoch, self._next_sequence, events), events)
+        self._packed += len(events)
+        frame = pack(self._namespace, self._producer, self._epoch, self._next_sequence, events)
+        held = _Held(frame, events, self._packed)
         if not self._held:
             self._heard = time.monotonic()
         self._next_sequence += len(events)
@@ -356,16 +365,48 @@ class MeteringClient:
         self._changed.notify_all()
         return held
 
+    @staticmethod
+    def _covers(mark: pb.IngestMark, held: _Held) -> bool:
+        return held.frame.epoch == mark.epoch and held.last <= mark.sequence
+
+    def _number_anew(self, error: grpc.Call) -> bool:
+        """Numbers what is not acknowledged anew in an epoch of its own, if the control plane says that it lacks frames
+        before it. Nothing counts twice: what it lacks came before all of it, so it has none of it; or it forgot the
+        epoch, and then what it may have had is too old to be taken in again."""
+        told = {entry.key: entry.value for entry in error.trailing_metadata() or ()}
+        try:
+            epoch, mark = int(told["creto-gap-epoch"]), int(told["creto-gap-mark"])
+        except (KeyError, ValueError):
+            return False
+        with self._changed:
+            if not self._held or epoch != self._epoch:
+                return False
+            before = self._held[0].frame.first_sequence - 1
+            if before <= mark:
+                return False
+            self._stream += 1
+            self._call = None
+            self._epoch = secrets.randbits(64) or 1
+            for held in self._held:
+                # The frame on its way may still be read by the stream that ended.
+                frame = pb.IngestFrame()
+                frame.CopyFrom(held.frame)
+                frame.epoch, frame.first_sequence = self._epoch, held.frame.first_sequence - before
+                held.frame = frame
+            self._next_sequence -= before
+            self._changed.notify_all()
+        return True
+
     def _answered(self, mark: pb.IngestMark) -> None:
         rejections: list[Rejection] = []
         with self._changed:
             self._refused = None
             self._heard = time.monotonic()
             events = 0
-            while self._held and self._held[0].sent and self._held[0].last <= mark.sequence:
+            while self._held and self._held[0].sent and self._covers(mark, self._held[0]):
                 held = self._held.popleft()
                 events += held.frame.count
-                self._acknowledged = held.last
+                self._acknowledged = held.place
                 for one in mark.rejected:
                     at = one.sequence - held.frame.first_sequence
                     if 0 <= at < held.frame.count:

@@ -61,6 +61,8 @@ class Event:
                 raise InvalidEvent(f"{name}: it has more than {most} bytes")
         if self.at is not None and self.at.tzinfo is None:
             raise InvalidEvent("at: a time needs a zone, such as datetime.now(timezone.utc)")
+        if self.at is not None and self.at < _EPOCH:
+            raise InvalidEvent("at: a time before 1970 is no time of an event")
         if len(self.properties) > MAX_PROPERTIES:
             raise InvalidEvent(f"properties: there are more than {MAX_PROPERTIES}")
         for name, value in self.properties.items():
