@@ -5,6 +5,7 @@
 mod decision;
 mod ingest;
 mod models;
+mod month;
 mod process;
 mod proxy;
 mod push;
@@ -22,10 +23,11 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("decision", decision::run),
     ("ingest", ingest::run),
     ("models", models::run),
+    ("month", month::run),
     ("proxy", proxy::run),
     ("push", push::run),
     ("quota", quota::run),

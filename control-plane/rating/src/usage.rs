@@ -110,6 +110,18 @@ pub struct Usage {
     pub(crate) buckets: BTreeMap<BucketKey, Bucket>,
     pub(crate) incomplete: Option<UsageError>,
     by_meter: HashMap<String, Vec<usize>>,
+    /// Empty between two events, and there so that tens of millions of them need no memory of their own.
+    entries: Vec<Entry>,
+    /// As [`Usage::entries`].
+    text: String,
+}
+
+/// What one event says to one charge.
+#[derive(Clone, Debug)]
+struct Entry {
+    key: BucketKey,
+    reading: Reading,
+    amount: Option<Quantity>,
 }
 
 /// One charge under one plan in force.
@@ -192,6 +204,8 @@ impl Usage {
             buckets: BTreeMap::new(),
             incomplete: None,
             by_meter,
+            entries: Vec::new(),
+            text: String::new(),
         })
     }
 
@@ -255,11 +269,23 @@ impl Usage {
     /// [`UsageError::Reading`] or [`UsageError::Amount`] for an event that cannot be rated, and then nothing of it was
     /// counted; [`UsageError::Full`] at a bound, and then this usage cannot be billed.
     pub fn add(&mut self, event: &UsageEvent) -> Result<Received, UsageError> {
+        let mut entries = std::mem::take(&mut self.entries);
+        let read = self.read(event, &mut entries);
+        let added = read.and_then(|received| {
+            entries.drain(..).try_for_each(|entry| self.enter(entry, event))?;
+            Ok(received)
+        });
+        entries.clear();
+        self.entries = entries;
+        added
+    }
+
+    /// What an event says to each charge of its meter, before anything is counted.
+    fn read(&self, event: &UsageEvent, entries: &mut Vec<Entry>) -> Result<Received, UsageError> {
         let Some(slots) = self.by_meter.get(&event.meter) else {
             return Ok(Received::NoCharge);
         };
         let mut received = Received::Outside;
-        let mut entries: Vec<(BucketKey, Reading, Option<Quantity>)> = Vec::new();
         for place in slots {
             let slot = &self.slots[*place];
             let charge = self.charge(slot);
@@ -276,30 +302,23 @@ impl Usage {
             let amount = carried_amount(charge.model_of(filter), event, self.currency);
             let amount = amount.map_err(|error| UsageError::Amount { charge: code(), error })?;
             let price = filter.unwrap_or(charge.filters.len());
-            entries.push((
-                BucketKey { slot: *place, price, group: group_of(&charge.group_by, event) },
-                reading,
-                amount,
-            ));
-        }
-        for (key, reading, amount) in entries {
-            let charge = self.charge(&self.slots[key.slot]).code.clone();
-            if let Err(error) = self.enter(key, &reading, amount, event) {
-                let error = UsageError::Full { charge, error };
-                self.incomplete = Some(error.clone());
-                return Err(error);
-            }
+            let key = BucketKey { slot: *place, price, group: group_of(&charge.group_by, event) };
+            entries.push(Entry { key, reading, amount });
         }
         Ok(received)
     }
 
-    fn enter(
-        &mut self,
-        key: BucketKey,
-        reading: &Reading,
-        amount: Option<Quantity>,
-        event: &UsageEvent,
-    ) -> Result<(), StateFull> {
+    fn enter(&mut self, entry: Entry, event: &UsageEvent) -> Result<(), UsageError> {
+        let slot = entry.key.slot;
+        self.count(entry, event).map_err(|error| {
+            let error = UsageError::Full { charge: self.charge(&self.slots[slot]).code.clone(), error };
+            self.incomplete = Some(error.clone());
+            error
+        })
+    }
+
+    fn count(&mut self, entry: Entry, event: &UsageEvent) -> Result<(), StateFull> {
+        let Entry { key, reading, amount } = entry;
         let slot = &self.slots[key.slot];
         let charge = &self.segments[slot.segment].plan.charges[slot.charge];
         let bucket = match self.buckets.get_mut(&key) {
@@ -312,10 +331,25 @@ impl Usage {
                 self.buckets.entry(key).or_insert(empty)
             }
         };
-        bucket.total.take(reading, amount)?;
-        part(&mut bucket.agents, event.agent.clone(), &slot.plain)?.take(reading, amount)?;
-        for (values, value) in bucket.dimensions.iter_mut().zip(group_of(&charge.attribute_by, event)) {
-            part(values, value, &slot.plain)?.take(reading, amount)?;
+        bucket.total.take(&reading, amount)?;
+        let agent = match bucket.agents.get_mut(&event.agent) {
+            Some(agent) => agent,
+            None => part(&mut bucket.agents, event.agent.clone(), &slot.plain)?,
+        };
+        agent.take(&reading, amount)?;
+        for (values, key) in bucket.dimensions.iter_mut().zip(&charge.attribute_by) {
+            let value = event.properties.get(key).map(|value| {
+                let mut text = std::mem::take(&mut self.text);
+                text.clear();
+                text.push_str(&value.text());
+                text
+            });
+            let tally = match values.get_mut(&value) {
+                Some(tally) => tally,
+                None => part(values, value.clone(), &slot.plain)?,
+            };
+            tally.take(&reading, amount)?;
+            self.text = value.unwrap_or_default();
         }
         Ok(())
     }

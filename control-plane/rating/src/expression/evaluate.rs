@@ -87,7 +87,7 @@ pub(super) fn number(node: &Node, event: &UsageEvent) -> Result<Exact, Evaluatio
     }
 }
 
-fn holds(node: &Node, event: &UsageEvent) -> Result<bool, EvaluationError> {
+pub(super) fn holds(node: &Node, event: &UsageEvent) -> Result<bool, EvaluationError> {
     match node {
         Node::Not(inner) => Ok(!holds(inner, event)?),
         Node::And(left, right) => Ok(holds(left, event)? && holds(right, event)?),

@@ -12,6 +12,7 @@
 mod evaluate;
 mod node;
 mod parse;
+mod quick;
 mod token;
 
 use std::fmt;
@@ -57,7 +58,11 @@ impl Expression {
     /// [`EvaluationError`] for a property that is missing or of another type, a division by zero, or a result out of
     /// range.
     pub fn value(&self, event: &UsageEvent) -> Result<Quantity, EvaluationError> {
-        evaluate::number(&self.root, event)?.to_quantity().ok_or(EvaluationError::OutOfRange)
+        let value = match quick::atto(&self.root, event) {
+            Some(atto) => Quantity::from_atto(atto),
+            None => evaluate::number(&self.root, event)?.to_quantity(),
+        };
+        value.ok_or(EvaluationError::OutOfRange)
     }
 }
 
