@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use creto_rating::{Charge, Currency, Interval, MAX_CHARGES, Moment, Plan, Quantity, TaxRate};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::document::Fields;
 
 /// Bytes a plan document may have.
 pub const MAX_PLAN_BYTES: usize = 1 << 20;
@@ -87,26 +88,16 @@ impl PlanDocument {
     }
 
     fn from_fields(table: Map<String, Value>) -> Result<Self, PlanProblems> {
-        let mut fields = Fields { table, problems: Vec::new() };
+        let mut fields = Fields::of(table);
         let code = fields.required::<String>("code").unwrap_or_default();
-        let effective_from = fields.required::<String>("effective_from").and_then(|text| {
-            let moment = text.parse::<jiff::Timestamp>().ok().and_then(|at| Moment::try_from(at).ok());
-            if moment.is_none() {
-                let problem = format!("`effective_from`: `{text}` is no time such as 2026-01-01T00:00:00Z");
-                fields.problems.push(problem);
-            }
-            moment
-        });
+        let effective_from = fields.required_moment("effective_from");
         let currency = fields.required::<Currency>("currency");
         let interval = fields.required::<Interval>("interval");
         let amount = fields.optional::<Quantity>("amount").unwrap_or_default();
         let commitment = fields.optional::<Quantity>("commitment");
         let taxes = fields.optional::<Vec<TaxRate>>("taxes").unwrap_or_default();
-        let charges = fields.charges();
-        for key in std::mem::take(&mut fields.table).keys() {
-            fields.problems.push(format!("`{key}` is no field of a plan: drop it, or look how it is spelt"));
-        }
-        let mut problems = fields.problems;
+        let charges = charges(&mut fields);
+        let mut problems = fields.end("a plan");
         let plan = Plan {
             code: code.clone(),
             // Checked with a currency of our own where it has none: the rest of its problems are told all the same.
@@ -145,39 +136,20 @@ fn told(code: String, mut problems: Vec<String>) -> PlanProblems {
     PlanProblems { code, problems }
 }
 
-struct Fields {
-    table: Map<String, Value>,
-    problems: Vec<String>,
-}
-
-impl Fields {
-    fn required<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        if !self.table.contains_key(name) {
-            self.problems.push(format!("`{name}` is missing"));
-        }
-        self.optional(name)
-    }
-
-    fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let value = self.table.remove(name)?;
-        serde_json::from_value(value).map_err(|error| self.problems.push(format!("`{name}`: {error}"))).ok()
-    }
-
-    fn charges(&mut self) -> Vec<Charge> {
-        let written: Vec<Value> = self.optional("charges").unwrap_or_default();
-        let mut charges = Vec::new();
-        for (place, value) in written.into_iter().enumerate() {
-            let code = value.get("code").and_then(Value::as_str).map(str::to_owned);
-            match serde_json::from_value(value) {
-                Ok(charge) => charges.push(charge),
-                Err(error) => {
-                    let named = code.map_or_else(String::new, |code| format!(" (`{code}`)"));
-                    self.problems.push(format!("charge {}{named}: {error}", place + 1));
-                }
+fn charges(fields: &mut Fields) -> Vec<Charge> {
+    let written: Vec<Value> = fields.optional("charges").unwrap_or_default();
+    let mut charges = Vec::new();
+    for (place, value) in written.into_iter().enumerate() {
+        let code = value.get("code").and_then(Value::as_str).map(str::to_owned);
+        match serde_json::from_value(value) {
+            Ok(charge) => charges.push(charge),
+            Err(error) => {
+                let named = code.map_or_else(String::new, |code| format!(" (`{code}`)"));
+                fields.problem(format!("charge {}{named}: {error}", place + 1));
             }
         }
-        charges
     }
+    charges
 }
 
 /// Every problem of a plan: the plan alone, then each part of each charge for itself, then what only shows together.

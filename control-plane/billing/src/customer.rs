@@ -1,9 +1,10 @@
 //! Who pays, and who asks to be paid.
 
-use creto_rating::{Currency, Zone};
+use creto_rating::{Currency, Moment, Zone};
 use serde::{Deserialize, Serialize};
 
 use crate::BillingError;
+use crate::stripe::ExportMeter;
 
 /// Bytes an id may have.
 pub const MAX_ID_BYTES: usize = 128;
@@ -13,6 +14,8 @@ pub const MAX_LINE_CHARS: usize = 200;
 pub const MAX_ADDRESS_LINES: usize = 8;
 /// Tax ids a party may have.
 pub const MAX_TAX_IDS: usize = 8;
+/// Meters at Stripe that one namespace may export to.
+pub const MAX_EXPORT_METERS: usize = 50;
 /// Days an invoice may leave to pay.
 pub const MAX_TERMS_DAYS: u16 = 365;
 
@@ -69,22 +72,28 @@ pub struct BillingSettings {
     #[serde(default = "credit_note_prefix")]
     pub credit_note_prefix: String,
     /// Days between issue and due date.
-    #[serde(default = "thirty")]
+    #[serde(default = "terms")]
     pub terms_days: u16,
     /// Whether invoices of customers with an id at Stripe are exported there as soon as they are finalized.
     #[serde(default)]
     pub export_invoices: bool,
+    /// What usage is exported to Stripe, hour by hour; none without.
+    #[serde(default)]
+    pub export_usage: Vec<ExportMeter>,
+    /// The first instant whose usage is exported; it goes with `export_usage`.
+    #[serde(default)]
+    pub export_usage_from: Option<Moment>,
 }
 
-fn invoice_prefix() -> String {
+pub(crate) fn invoice_prefix() -> String {
     "INV-".to_owned()
 }
 
-fn credit_note_prefix() -> String {
+pub(crate) fn credit_note_prefix() -> String {
     "CN-".to_owned()
 }
 
-const fn thirty() -> u16 {
+pub(crate) const fn terms() -> u16 {
     30
 }
 
@@ -96,8 +105,10 @@ impl BillingSettings {
             issuer,
             invoice_prefix: invoice_prefix(),
             credit_note_prefix: credit_note_prefix(),
-            terms_days: thirty(),
+            terms_days: terms(),
             export_invoices: false,
+            export_usage: Vec::new(),
+            export_usage_from: None,
         }
     }
 
@@ -119,6 +130,10 @@ impl BillingSettings {
         if self.terms_days > MAX_TERMS_DAYS {
             problems.push(format!("`terms_days`: {} is above {MAX_TERMS_DAYS}", self.terms_days));
         }
+        problems.extend(export_problems(&self.export_usage));
+        if self.export_usage_from.is_some() == self.export_usage.is_empty() {
+            problems.push("`export_usage` and `export_usage_from` go together".to_owned());
+        }
         refused("the settings of", "billing", problems)
     }
 }
@@ -136,6 +151,25 @@ impl Customer {
         }
         refused("customer", &self.id, problems)
     }
+}
+
+fn export_problems(meters: &[ExportMeter]) -> Vec<String> {
+    let mut problems = Vec::new();
+    if meters.len() > MAX_EXPORT_METERS {
+        problems.push(format!("`export_usage`: {} entries; at most {MAX_EXPORT_METERS}", meters.len()));
+    }
+    let mut named = std::collections::BTreeSet::new();
+    for meter in meters.iter().take(MAX_EXPORT_METERS) {
+        let texts = [Some(&meter.event_name), Some(&meter.meter), meter.field.as_ref()];
+        problems.extend(
+            texts.into_iter().flatten().filter_map(|id| Some(format!("`export_usage`: {}", id_problem(id)?))),
+        );
+        // What was sent of an hour is kept by this name.
+        if !named.insert(&meter.event_name) {
+            problems.push(format!("`export_usage`: `{}` is there twice", meter.event_name));
+        }
+    }
+    problems
 }
 
 /// Why an id is none.

@@ -185,13 +185,13 @@ pub enum BillingError {
     NoSettings(String),
     /// A subscription rating refuses.
     #[error(transparent)]
-    Subscription(#[from] SubscriptionError),
+    Subscription(Box<SubscriptionError>),
     /// Usage rating refuses.
     #[error(transparent)]
-    Usage(#[from] UsageError),
+    Usage(Box<UsageError>),
     /// A bill rating refuses.
     #[error(transparent)]
-    Bill(#[from] BillError),
+    Bill(Box<BillError>),
     /// The source of usage failed.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -240,3 +240,15 @@ const fn next_step(from: InvoiceState, to: InvoiceState) -> &'static str {
         _ => "",
     }
 }
+
+/// What rating says may be long: boxed, so that every result is not as large as the rarest.
+macro_rules! boxed {
+    ($($from:ident => $variant:ident),+) => {$(
+        impl From<$from> for BillingError {
+            fn from(error: $from) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        }
+    )+};
+}
+boxed!(SubscriptionError => Subscription, UsageError => Usage, BillError => Bill);

@@ -18,8 +18,10 @@ mod catalogue;
 
 mod credit_note;
 mod customer;
+mod document;
 mod error;
 mod invoice;
+mod metered_usage;
 mod pdf;
 mod run;
 mod signature;
@@ -37,24 +39,26 @@ pub use credit_note::{
     NewCreditNote,
 };
 pub use customer::{
-    BillingSettings, Customer, MAX_ADDRESS_LINES, MAX_ID_BYTES, MAX_LINE_CHARS, MAX_TAX_IDS, MAX_TERMS_DAYS,
-    Party, TaxId,
+    BillingSettings, Customer, MAX_ADDRESS_LINES, MAX_EXPORT_METERS, MAX_ID_BYTES, MAX_LINE_CHARS,
+    MAX_TAX_IDS, MAX_TERMS_DAYS, Party, TaxId,
 };
+pub use document::{CreditNoteRequest, MAX_DOCUMENT_BYTES};
 pub use error::BillingError;
 pub use invoice::{
     Amounts, AppliedCredit, Booking, Draft, Invoice, InvoiceDocument, InvoiceKind, InvoiceState, LateCredit,
     LineFacts, LineItem, MAX_LINES, MAX_MINOR, Outcome, Prepaid, RatedLine, SignedInvoice, Standing,
     TaxAmount, TaxSum,
 };
+pub use metered_usage::MeteredUsage;
 pub use pdf::{MAX_PRINTED_LINES, MAX_PRINTED_PARTS, invoice_pdf};
 pub use run::{
-    BillingRun, LATE_WINDOW_MICROS, MAX_PERIODS, MAX_SUBSCRIPTIONS, MAX_UNMATCHED_SHOWN, MAX_USAGES_PER_SCAN,
+    BillingRun, FURTHEST_SHARED_MICROS, LATE_WINDOW_MICROS, MAX_PERIODS, MAX_SUBSCRIPTIONS, MAX_UNMATCHED_SHOWN, MAX_USAGES_PER_SCAN,
     RunReport, Unmatched,
 };
 pub use signature::{InvoiceKey, MAX_SIGNED_BYTES, SignatureError, key_id, verify};
 pub use store::{
     BillingStore, CatalogueStore, Finalize, InvoiceSelection, InvoiceStore, MAX_PAGE, SqlStore,
-    SubscriptionStore, TriggerStore, WalletStore,
+    SubscriptionStore, TriggerStore, UpkeepStore, WalletStore,
 };
 pub use stripe::*;
 pub use subscription::{

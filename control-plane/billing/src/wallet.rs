@@ -89,7 +89,7 @@ impl Movement {
 }
 
 /// One movement of one credit. Entries are never changed; what is left of a credit is the sum of its entries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerEntry {
     /// Its place in the ledger of the namespace, from 1.
     pub sequence: i64,
@@ -110,7 +110,7 @@ pub struct LedgerEntry {
 }
 
 /// A wallet as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptWallet {
     /// Whose it is.
     pub customer: String,

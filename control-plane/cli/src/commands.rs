@@ -1,9 +1,11 @@
 //! The commands, one a file.
 
 pub(crate) mod agents;
+pub(crate) mod billing;
 pub(crate) mod calls;
 pub(crate) mod delegate;
 pub(crate) mod doctor;
+pub(crate) mod invoice;
 pub(crate) mod meter;
 pub(crate) mod policy;
 pub(crate) mod quota;
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     /// What is counted of events of metering, and whether it adds up.
     #[command(subcommand)]
     Meter(meter::MeterCommand),
+    /// Who is billed for what, and what somebody should look at.
+    #[command(subcommand)]
+    Billing(billing::BillingCommand),
+    /// What is asked for: previews, drafts, signed invoices.
+    #[command(subcommand)]
+    Invoice(invoice::InvoiceCommand),
     /// The sidecars and whether they enforce what they were offered.
     Sidecars(sidecars::SidecarsArgs),
     /// Check this machine and what runs.
@@ -99,6 +107,8 @@ impl Cli {
             Command::Calls(args) => calls::run(&session, args).await?,
             Command::Usage(args) => usage::run(&session, args).await?,
             Command::Meter(command) => return meter::run(&session, command).await,
+            Command::Billing(command) => return billing::run(&session, command).await,
+            Command::Invoice(command) => return invoice::run(&session, command).await,
             Command::Sidecars(args) => sidecars::run(&session, args).await?,
             Command::Doctor => doctor::run(&session).await?,
         }

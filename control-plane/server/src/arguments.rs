@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use creto_policy_store::{DEFAULT_MAX_STREAMS, DEFAULT_STREAM_RATE, SyncLimits};
 
-use crate::Options;
+use crate::{Options, StripeOptions};
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,14 +30,21 @@ pub struct Arguments {
     /// Names or addresses the server certificate is for, beside the loopback ones.
     #[arg(long, env = "CRETO_ADVERTISE", value_delimiter = ',')]
     pub advertise: Vec<String>,
-    /// PostgreSQL that keeps metering events, for several control planes beside each other
-    /// (`postgres://user:password@host:port/database`). Without, events are kept in the data folder.
+    /// PostgreSQL that keeps metering events and bills, for several control planes beside each other
+    /// (`postgres://user:password@host:port/database`). Without, they are kept in the data folder.
     #[arg(long, env = "CRETO_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Redis that keeps quotas, for several control planes beside each other (`redis://[user:password@]host:port`); it
     /// must keep what it answers (`appendonly yes`, `appendfsync always`). Without, quotas are kept in the data folder.
     #[arg(long, env = "CRETO_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// File with the API key of Stripe, which only its owner may read: exports usage and invoices of the namespaces whose
+    /// billing settings say so. Without, nothing is exported.
+    #[arg(long, env = "CRETO_STRIPE_KEY_FILE")]
+    pub stripe_key_file: Option<PathBuf>,
+    /// Another server of Stripe's interface, such as a proxy: https, or http on this machine.
+    #[arg(long, env = "CRETO_STRIPE_URL", requires = "stripe_key_file")]
+    pub stripe_url: Option<String>,
     /// Most push streams open at once.
     #[arg(long, env = "CRETO_MAX_STREAMS", default_value_t = DEFAULT_MAX_STREAMS)]
     pub max_streams: usize,
@@ -57,6 +64,9 @@ impl From<Arguments> for Options {
             advertise: arguments.advertise,
             database_url: arguments.database_url,
             redis_url: arguments.redis_url,
+            stripe: arguments
+                .stripe_key_file
+                .map(|key_file| StripeOptions { key_file, url: arguments.stripe_url }),
             sync: SyncLimits {
                 streams: arguments.max_streams,
                 stream_rate: arguments.max_stream_rate,

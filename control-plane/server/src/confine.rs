@@ -56,6 +56,21 @@ namespaced!(
     ListMetersRequest,
     QueryMeterRequest,
     VerifyProducersRequest,
+    PutBillingDocumentRequest,
+    ListBillingDocumentsRequest,
+    ChangeSubscriptionRequest,
+    PreviewInvoiceRequest,
+    DrawUpInvoicesRequest,
+    FinalizeInvoiceRequest,
+    ListInvoicesRequest,
+    GetInvoiceRequest,
+    PayInvoiceRequest,
+    VoidInvoiceRequest,
+    CreditInvoiceRequest,
+    ListCreditNotesRequest,
+    GetExportRequest,
+    ListTriggersRequest,
+    AcknowledgeTriggerRequest,
 );
 
 /// The operator and its message, if the message stays within the operator's reach. Whether the namespace or

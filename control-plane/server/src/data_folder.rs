@@ -16,6 +16,8 @@ const DATABASE: &str = "creto.db";
 const EVENTS: &str = "events";
 const QUOTAS: &str = "quota.db";
 const QUOTA_NAMESPACES: &str = "quota.namespaces";
+const BILLS: &str = "billing.db";
+const INVOICE_KEY: &str = "invoice.key";
 const AUTHORITY: &str = "ca.pem";
 const AUTHORITY_KEY: &str = "ca.key";
 const SERVER: &str = "server.pem";
@@ -87,6 +89,22 @@ impl DataFolder {
     /// Where it is kept in which namespaces quotas were ever used.
     pub(crate) fn quota_namespaces(&self) -> PathBuf {
         self.folder.join(QUOTA_NAMESPACES)
+    }
+
+    /// Where bills are kept, unless PostgreSQL keeps them.
+    pub(crate) fn bills(&self) -> PathBuf {
+        self.folder.join(BILLS)
+    }
+
+    /// Where the key of invoices is. It is made where it is used first; beside bills that it signed it is not made anew,
+    /// for whoever has its public key trusts no other.
+    pub(crate) fn invoice_key(&self, bills_are_here: bool) -> Result<PathBuf, StartError> {
+        let (bills, path) = (self.bills(), self.folder.join(INVOICE_KEY));
+        let there = |path: &Path| path.try_exists().map_err(|source| failed(path, source));
+        if bills_are_here && there(&bills)? && !there(&path)? {
+            return Err(StartError::InvoiceKeyMissing(path));
+        }
+        Ok(path)
     }
 
     /// Loads the keys; makes them at the first start only, which is one without a database.

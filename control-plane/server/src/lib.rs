@@ -7,6 +7,7 @@
 
 mod access;
 mod arguments;
+mod billing;
 mod caller;
 mod confine;
 mod credential_names;
@@ -15,16 +16,20 @@ mod doors;
 mod event_store;
 mod events_http;
 mod finish;
+mod frames_in;
 mod guard;
 mod options;
 mod plane;
 mod quotas;
+mod reserved;
 mod services;
+mod shares;
 mod start_error;
 mod status;
 
 pub use access::{ACCESS, Access, access_to};
 pub use arguments::{Arguments, LogFormat};
+pub use billing::StripeOptions;
 pub use doors::DoorError;
 pub use options::Options;
 pub use plane::{ControlPlane, Running, SHUTDOWN_GRACE};

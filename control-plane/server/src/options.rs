@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use creto_policy_store::SyncLimits;
 
+use crate::StripeOptions;
+
 /// How a control plane is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -14,10 +16,12 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Names and addresses its certificate is for, beside `localhost`, `127.0.0.1` and `::1`.
     pub advertise: Vec<String>,
-    /// PostgreSQL that keeps events, `postgres://user:password@host:port/database`; none keeps them in the data folder.
+    /// PostgreSQL that keeps events and bills, `postgres://user:password@host:port/database`; none keeps them in the data folder.
     pub database_url: Option<String>,
     /// Redis that keeps quotas, `redis://[user:password@]host:port[/database]`; none keeps them in the data folder.
     pub redis_url: Option<String>,
+    /// How usage and invoices are exported to Stripe; none exports nothing.
+    pub stripe: Option<StripeOptions>,
     /// What push streams may take.
     pub sync: SyncLimits,
 }
@@ -32,6 +36,7 @@ impl Options {
             advertise: Vec::new(),
             database_url: None,
             redis_url: None,
+            stripe: None,
             sync: SyncLimits::default(),
         }
     }

@@ -12,6 +12,7 @@ use creto_policy_store::{Changes, PolicyDocuments, PolicySync, SyncLimits};
 use creto_prices::PriceList;
 use creto_proto::v1::OperatorRole;
 use creto_proto::v1::agent_registry_server::AgentRegistryServer;
+use creto_proto::v1::billing_server::BillingServer;
 use creto_proto::v1::call_log_server::CallLogServer;
 use creto_proto::v1::delegation_authority_server::DelegationAuthorityServer;
 use creto_proto::v1::enrollment_server::EnrollmentServer;
@@ -32,6 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
+use crate::billing::{Billing, Working};
 use crate::credential_names::CredentialNames;
 use crate::data_folder::{DataFolder, Keys, reachable};
 use crate::doors::{BACKLOG, Doors};
@@ -40,7 +42,7 @@ use crate::events_http::EventsHttp;
 use crate::guard::GuardLayer;
 use crate::quotas::{QuotaDesk, Source};
 use crate::services::{
-    Agents, Calls, DelegationDesk, Enrolling, Metering, Operators, Policies, Quotas, Secrets, Syncing,
+    Agents, Bills, Calls, DelegationDesk, Enrolling, Metering, Operators, Policies, Quotas, Secrets, Syncing,
 };
 use crate::{Options, StartError};
 
@@ -110,6 +112,8 @@ impl ControlPlane {
         }
         let vault = vault(&folder, &sqlite).await?;
         let events = Events::open(&folder.events(), options.database_url.as_deref()).await?;
+        let (stop, stopping) = watch::channel(false);
+        let billing = Billing::open(&folder, options, events.store(), stopping.clone()).await?;
         let prices = Arc::new(PriceList::built_in()?);
         let redis = options.redis_url.as_deref();
         let quotas = Source::open(redis, &folder.quotas(), &folder.quota_namespaces()).await?;
@@ -120,17 +124,17 @@ impl ControlPlane {
         let ca_pem = keys.authority.certificate_pem().to_owned();
         let doors = Doors::new(&issued.certificate_pem, &issued.key_pem, &ca_pem, KEEPALIVE.0)?;
 
-        let (stop, stopping) = watch::channel(false);
         let (routes, sync, quotas) = routes(
             &store,
             keys,
             (operators, vault, quotas),
-            (&events, prices),
+            (&billing, prices),
             (options.sync, stopping.clone()),
         );
         tokio::spawn(sync.clone().keep_notes());
         let moving = tokio::spawn(quotas.clone().keep_moving(stopping.clone()));
         tokio::spawn(events.clone().keep_within_retention(stopping.clone()));
+        let billed = billing.keep_going(quotas.clone(), &stopping);
         let router = Server::builder()
             .timeout(CALL_TIMEOUT)
             .max_concurrent_streams(MAX_CALLS_A_CONNECTION)
@@ -138,7 +142,7 @@ impl ControlPlane {
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .accept_http1(true)
-            .layer(GuardLayer::new(Arc::clone(&store), EventsHttp::new(store, events.store())))
+            .layer(GuardLayer::new(Arc::clone(&store), EventsHttp::new(store, billing.events())))
             .add_routes(routes);
         let refused = |source| StartError::Listen { address: options.listen, source };
         let listener = listen(options.listen).map_err(refused)?;
@@ -168,6 +172,7 @@ impl ControlPlane {
             stop,
             server,
             moving,
+            billed,
         })
     }
 }
@@ -177,7 +182,7 @@ fn routes(
     store: &Arc<dyn Store>,
     keys: Keys,
     (operators, (vault, names), quotas): (OperatorDesk, (Vault, Arc<CredentialNames>), Source),
-    (events, prices): (&Events, Arc<PriceList>),
+    (billing, prices): (&Billing, Arc<PriceList>),
     (limits, stopping): (SyncLimits, watch::Receiver<bool>),
 ) -> (Routes, PolicySync, QuotaDesk) {
     let changes = Changes::default();
@@ -199,8 +204,8 @@ fn routes(
     let policies = Policies { documents, changes, sync: sync.clone(), names, quotas: quotas.clone() };
     let leasing = Quotas { desk: quotas.clone() };
     let syncing = Syncing { sync: sync.clone() };
-    let metering = Metering::new(Arc::clone(store), events.store(), stopping.clone());
-    let meter = CallMeter::new(Arc::clone(store), events.store(), prices);
+    let metering = Metering::new(Arc::clone(store), billing.events(), stopping.clone());
+    let meter = CallMeter::new(Arc::clone(store), billing.events(), prices);
     let journal = CallJournal::new(Arc::clone(store)).metered(meter);
     let calls = Calls { journal, store: Arc::clone(store), stopping };
     let routes = Routes::new(AgentRegistryServer::new(agents).max_decoding_message_size(MAX_MESSAGE))
@@ -214,7 +219,10 @@ fn routes(
         .add_service(QuotaLeasesServer::new(leasing.clone()).max_decoding_message_size(MAX_MESSAGE))
         .add_service(QuotaViewServer::new(leasing))
         .add_service(MeteringServer::new(metering.clone()).max_decoding_message_size(MAX_FRAME))
-        .add_service(MeterViewServer::new(metering));
+        .add_service(MeterViewServer::new(metering))
+        .add_service(
+            BillingServer::new(Bills { billing: billing.clone() }).max_decoding_message_size(MAX_MESSAGE),
+        );
     (routes, sync, quotas)
 }
 
@@ -258,6 +266,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     moving: JoinHandle<()>,
+    billed: Working,
 }
 
 impl Running {
@@ -302,6 +311,7 @@ impl Running {
         self.sync.write_notes().await;
         // It looks at nothing more once it was told to stop.
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.moving).await;
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.billed.close()).await;
         let _ = tokio::time::timeout(Duration::from_secs(1), self.quotas.close()).await;
         let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.events.close()).await;
         // Every acknowledged change is on disk already; closing only tidies the log.

@@ -59,6 +59,28 @@ pub enum StartError {
     /// Quotas cannot be kept.
     #[error("quotas do not open: {0}")]
     Quotas(#[from] crate::QuotaError),
+    /// Bills cannot be kept.
+    #[error("billing does not open: {0}")]
+    Billing(#[from] creto_billing::BillingError),
+    /// The key of invoices cannot be used.
+    #[error("invoices cannot be signed: {0}")]
+    InvoiceKey(#[from] creto_billing::SignatureError),
+    /// The key of invoices is missing beside bills that it signed.
+    #[error(
+        "{0} is missing beside billing.db: restore it from a backup, for invoices are verified with its public key"
+    )]
+    InvoiceKeyMissing(PathBuf),
+    /// The file with Stripe's key cannot be used.
+    #[error("the key of Stripe in {path} cannot be used: {cause}")]
+    StripeKey {
+        /// Which.
+        path: PathBuf,
+        /// Why, without the key.
+        cause: String,
+    },
+    /// The address given for Stripe cannot be used.
+    #[error("--stripe-url: {0}")]
+    StripeUrl(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with --listen")]
     Listen {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use creto_billing::BillingError;
 use creto_calls::CallsError;
 use creto_event_store::StoreError as EventsError;
 use creto_identity::IdentityError;
@@ -142,12 +143,24 @@ pub(crate) fn of_secrets(error: SecretsError) -> Status {
     Status::new(code, error.to_string())
 }
 
+/// Trailers of a stream of frames that ended because frames are missing: the epoch, and up to which of its sequences
+/// everything is here.
+const GAP_EPOCH: &str = "creto-gap-epoch";
+const GAP_MARK: &str = "creto-gap-mark";
+
 /// An error of the store of events.
 #[allow(
     clippy::needless_pass_by_value,
     reason = "it ends here: nothing may use the error after it was turned"
 )]
 pub(crate) fn of_events(error: EventsError) -> Status {
+    // A producer that is not behind by mistake learns from it that its epoch is not known any more.
+    if let EventsError::Gap { epoch, mark, .. } = &error {
+        let mut status = Status::failed_precondition(error.to_string());
+        status.metadata_mut().insert(GAP_EPOCH, (*epoch).into());
+        status.metadata_mut().insert(GAP_MARK, (*mark).into());
+        return status;
+    }
     let code = match &error {
         EventsError::Namespace(_)
         | EventsError::Frame(_)
@@ -172,6 +185,54 @@ pub(crate) fn of_events(error: EventsError) -> Status {
         | EventsError::Option { .. } => {
             tracing::error!(error = &error as &dyn std::error::Error, "the store of events failed");
             return Status::internal("the control plane's store of events failed: its log says why");
+        }
+    };
+    Status::new(code, error.to_string())
+}
+
+/// An error of billing.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here: nothing may use the error after it was turned"
+)]
+pub(crate) fn of_billing(error: BillingError) -> Status {
+    let code = match &error {
+        BillingError::NotFound { .. } => Code::NotFound,
+        BillingError::Exists { .. } | BillingError::KeyReused(_) => Code::AlreadyExists,
+        BillingError::Invalid { .. }
+        | BillingError::Plan(_)
+        | BillingError::Currencies { .. }
+        | BillingError::Amount(_)
+        | BillingError::Subscription(_) => Code::InvalidArgument,
+        BillingError::PlanChanged { .. }
+        | BillingError::PlanOrder { .. }
+        | BillingError::NotInEffect { .. }
+        | BillingError::Transition { .. }
+        | BillingError::Status { .. }
+        | BillingError::TooEarly { .. }
+        | BillingError::NotOver { .. }
+        | BillingError::OverCredited { .. }
+        | BillingError::WrongAmount { .. }
+        | BillingError::HasCreditNotes(_)
+        | BillingError::NoSettings(_)
+        | BillingError::Usage(_)
+        | BillingError::Bill(_) => Code::FailedPrecondition,
+        BillingError::StaleDraft(_) => Code::Aborted,
+        BillingError::TooMany { .. } => Code::ResourceExhausted,
+        BillingError::Source(_) => {
+            tracing::error!(%error, "usage cannot be read");
+            Code::Unavailable
+        }
+        BillingError::Away(_) => {
+            tracing::error!(%error, "bills cannot be kept");
+            return Status::unavailable("the control plane cannot keep bills now: its log says why");
+        }
+        BillingError::Signature(_)
+        | BillingError::NewerSchema { .. }
+        | BillingError::Open { .. }
+        | BillingError::Damaged { .. } => {
+            tracing::error!(error = &error as &dyn std::error::Error, "billing failed");
+            return Status::internal("the control plane's billing failed: its log says why");
         }
     };
     Status::new(code, error.to_string())

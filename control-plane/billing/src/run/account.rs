@@ -15,6 +15,7 @@ use crate::usage_source::SourcedEvent;
 pub(super) enum Plan {
     Due,
     Progressive,
+    Preview,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,12 @@ impl BillingRun<'_> {
     ) -> Result<Option<Account>, BillingError> {
         let mut periods: Vec<(Period, Role)> = Vec::new();
         match plan {
+            Plan::Preview => {
+                let period = &record.current_period;
+                if record.ended_at.is_none_or(|end| end > period.from()) {
+                    periods.push((period.clone(), Role::Open));
+                }
+            }
             Plan::Progressive => {
                 let period = &record.current_period;
                 let thresholds = record.thresholds.is_some();

@@ -50,19 +50,11 @@ impl Rated {
 }
 
 impl BillingRun<'_> {
-    pub(super) async fn bill_account(
-        &self,
-        store: &dyn BillingStore,
-        plan: Plan,
-        account: Account,
-        report: &mut RunReport,
-    ) -> Result<(), BillingError> {
-        let Account { record, subscription, usages, refused, unfinished, .. } = account;
+    /// Rates all periods of an account.
+    async fn rated(&self, store: &dyn BillingStore, account: Account) -> Result<Rated, BillingError> {
+        let Account { record, subscription, usages, refused, .. } = account;
         if let Some(error) = refused {
             return Err(error.into());
-        }
-        if unfinished {
-            report.unfinished.push(record.id.clone());
         }
         let first = usages.first().map_or(record.started_at, |(usage, _)| usage.period().from());
         let (revision, booked) = store.bookings(self.namespace, &record.id, first).await?;
@@ -73,7 +65,35 @@ impl BillingRun<'_> {
             let lines = rated_lines(&subscription, &bill(&usage, &adjustments)?);
             rated.periods.push((usage.period().clone(), role, lines));
         }
+        Ok(rated)
+    }
+
+    /// The draft of an account's one period, which is not kept.
+    pub(super) async fn unkept(
+        &self,
+        store: &dyn BillingStore,
+        account: Account,
+    ) -> Result<Option<Draft>, BillingError> {
+        let mut rated = self.rated(store, account).await?;
+        let Some((period, _, lines)) = rated.periods.pop() else { return Ok(None) };
+        let changes = rated.changes(&period, lines, false)?;
+        Ok(Some(rated.draft(InvoiceKind::Period, &period, changes)))
+    }
+
+    pub(super) async fn bill_account(
+        &self,
+        store: &dyn BillingStore,
+        plan: Plan,
+        account: Account,
+        report: &mut RunReport,
+    ) -> Result<(), BillingError> {
+        if account.unfinished {
+            report.unfinished.push(account.record.id.clone());
+        }
+        let rated = self.rated(store, account).await?;
         match plan {
+            // Keeps nothing.
+            Plan::Preview => Ok(()),
             Plan::Progressive => self.put_progressive(store, rated, report).await,
             Plan::Due => self.put_due(store, rated, report).await,
         }

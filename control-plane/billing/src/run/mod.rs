@@ -9,6 +9,7 @@
 mod account;
 mod billing;
 mod directory;
+mod preview;
 mod report;
 
 use std::collections::HashMap;
@@ -29,6 +30,9 @@ pub const MAX_USAGES_PER_SCAN: usize = 4_096;
 pub const MAX_PERIODS: usize = 1_000;
 /// Subscriptions of a namespace in one run: their records are held, a few kilobytes each.
 pub const MAX_SUBSCRIPTIONS: usize = 200_000;
+/// How far back a scan shared by many subscriptions reaches, in microseconds: 80 days. One that reaches further is made for one
+/// subscription alone: its source may not have such old events any more, and nobody else's bill may fail for that.
+pub const FURTHEST_SHARED_MICROS: i64 = 80 * 86_400_000_000;
 /// Ids of unmatched events that are told.
 pub const MAX_UNMATCHED_SHOWN: usize = 100;
 /// How long after its period usage is still looked for, by default: 35 days, as long as events are taken in.
@@ -88,6 +92,7 @@ impl<'r> BillingRun<'r> {
         let directory = Directory::read(store, self.namespace).await?;
         let mut batch: Vec<Account> = Vec::new();
         let mut held = 0;
+        let mut far = Vec::new();
         for record in directory.records.values() {
             let account = match self.account(store, record, plan).await {
                 Ok(Some(account)) => account,
@@ -98,6 +103,10 @@ impl<'r> BillingRun<'r> {
                     continue;
                 }
             };
+            if account.from.micros() < self.at.micros().saturating_sub(FURTHEST_SHARED_MICROS) {
+                far.push(record);
+                continue;
+            }
             if held > 0 && held + account.usages.len() > MAX_USAGES_PER_SCAN {
                 self.bill_batch(store, source, plan, &directory, std::mem::take(&mut batch), &mut report)
                     .await?;
@@ -108,6 +117,13 @@ impl<'r> BillingRun<'r> {
         }
         if !batch.is_empty() {
             self.bill_batch(store, source, plan, &directory, batch, &mut report).await?;
+        }
+        for record in far {
+            let Some(account) = self.account(store, record, plan).await? else { continue };
+            match self.bill_batch(store, source, plan, &directory, vec![account], &mut report).await {
+                Err(error @ BillingError::Source(_)) => report.refused.push((record.id.clone(), error)),
+                other => other?,
+            }
         }
         Ok(report)
     }

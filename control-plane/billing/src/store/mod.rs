@@ -110,6 +110,8 @@ pub struct InvoiceSelection {
     pub state: Option<InvoiceState>,
     /// With ids after this one.
     pub after: String,
+    /// At most so many, and [`MAX_PAGE`]; that where it is none.
+    pub limit: Option<u32>,
 }
 
 /// Invoices and credit notes.
@@ -145,6 +147,8 @@ pub trait InvoiceStore: Send + Sync {
     ) -> Result<(), BillingError>;
     /// An invoice.
     async fn invoice(&self, namespace: &str, id: &str) -> Result<Option<Invoice>, BillingError>;
+    /// The id of the invoice of a number.
+    async fn invoice_numbered(&self, namespace: &str, number: &str) -> Result<Option<String>, BillingError>;
     /// Invoices by id, at most [`MAX_PAGE`].
     async fn invoices(
         &self,
@@ -234,9 +238,28 @@ pub trait TriggerStore: Send + Sync {
     ) -> Result<bool, BillingError>;
 }
 
+/// What the work in the background needs.
+#[async_trait]
+pub trait UpkeepStore: Send + Sync {
+    /// Namespaces in which anything was ever kept, by name, after one, at most [`MAX_PAGE`].
+    async fn namespaces(&self, after: &str) -> Result<Vec<String>, BillingError>;
+    /// How far somebody has read; 0 who never said.
+    async fn cursor(&self, namespace: &str, name: &str) -> Result<i64, BillingError>;
+    /// Notes how far somebody has read. It never goes back.
+    async fn move_cursor(&self, namespace: &str, name: &str, position: i64) -> Result<(), BillingError>;
+    /// Lets go of the database; whoever asks later is told that it is away.
+    async fn close(&self);
+}
+
 /// All of it.
 pub trait BillingStore:
-    CatalogueStore + SubscriptionStore + InvoiceStore + WalletStore + TriggerStore + crate::stripe::OutboxStore
+    CatalogueStore
+    + SubscriptionStore
+    + InvoiceStore
+    + WalletStore
+    + TriggerStore
+    + crate::stripe::OutboxStore
+    + UpkeepStore
 {
 }
 
@@ -247,5 +270,6 @@ impl<S> BillingStore for S where
         + WalletStore
         + TriggerStore
         + crate::stripe::OutboxStore
+        + UpkeepStore
 {
 }

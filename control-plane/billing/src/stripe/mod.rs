@@ -17,8 +17,8 @@ pub use exporter::{
 pub use invoice::MAX_STRIPE_ITEMS;
 pub use key::{ApiKey, ApiKeyError};
 pub use outbox::{
-    Enqueued, HourTotal, InvoiceExport, KeptItem, MAX_CLAIM, MAX_ERROR_BYTES, MeterEvent, OutboxItem,
-    OutboxKind, OutboxState, OutboxStore, invoice_item,
+    Enqueued, HourTotal, InvoiceExport, KeptItem, MAX_CLAIM, MAX_ERROR_BYTES, MAX_PURGE, MeterEvent,
+    OutboxItem, OutboxKind, OutboxState, OutboxStore, invoice_item,
 };
 pub use rate::{EVENT_BURST, EVENTS_PER_SECOND};
 pub use usage::{ExportMeter, HourTotals, MAX_HOUR_TOTALS, hour_totals};

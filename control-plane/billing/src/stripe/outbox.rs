@@ -13,6 +13,8 @@ use crate::invoice::InvoiceDocument;
 
 /// Items one claim gives.
 pub const MAX_CLAIM: u32 = 100;
+/// Rows one purge forgets, of each table.
+pub const MAX_PURGE: u32 = 5_000;
 /// Bytes an error of an item is kept with.
 pub const MAX_ERROR_BYTES: usize = 500;
 
@@ -236,4 +238,11 @@ pub trait OutboxStore: Send + Sync {
     async fn dead(&self, namespace: &str, ids: &[String], error: &str) -> Result<(), BillingError>;
     /// Items in a state, oldest first, at most [`crate::MAX_PAGE`].
     async fn outbox(&self, namespace: &str, state: OutboxState) -> Result<Vec<KeptItem>, BillingError>;
+    /// Whether an item is to be sent by `at`. Changes nothing.
+    async fn is_due(&self, namespace: &str, at: Moment) -> Result<bool, BillingError>;
+    /// How many items wait to be sent, or for their outcome.
+    async fn waiting(&self, namespace: &str) -> Result<u64, BillingError>;
+    /// Forgets items that Stripe had before an instant, and what was sent of hours before another, at most [`MAX_PURGE`]
+    /// of each: call it until it forgot nothing. Returns how many went.
+    async fn purge(&self, namespace: &str, acked: Moment, hours: Moment) -> Result<u64, BillingError>;
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use creto_rating::{Moment, Quantity, Value};
+use serde::{Deserialize, Serialize};
 
 use super::outbox::HourTotal;
 use crate::BillingError;
@@ -15,13 +16,15 @@ pub const MAX_HOUR_TOTALS: usize = 200_000;
 const HOUR: i64 = 3_600_000_000;
 
 /// Which events a meter at Stripe sums.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExportMeter {
     /// The name of the meter's events at Stripe.
     pub event_name: String,
     /// The type of our events.
     pub meter: String,
     /// The property that is summed; events are counted without one.
+    #[serde(default)]
     pub field: Option<String>,
 }
 

@@ -25,6 +25,9 @@ pub(crate) async fn all<F: Future<Output = Arc<dyn BillingStore>>>(open: &impl F
     an_unpaid_subscription_is_past_due_until_it_pays(&world("overdue").await).await;
     the_outbox_gives_an_item_to_one_claimer(&world("outbox").await).await;
     a_stale_draft_is_not_issued(&world("stale").await).await;
+    an_invoice_is_found_by_its_number(&world("numbers").await).await;
+    what_stripe_has_is_forgotten_and_the_rest_is_kept(&world("purge").await).await;
+    a_cursor_never_goes_back(&world("cursor").await).await;
     let kept = store.invoices("paid", &InvoiceSelection::default()).await.unwrap();
     drop(store);
     assert_eq!(
@@ -32,6 +35,68 @@ pub(crate) async fn all<F: Future<Output = Arc<dyn BillingStore>>>(open: &impl F
         kept,
         "after opening again"
     );
+}
+
+async fn an_invoice_is_found_by_its_number(world: &World) {
+    // A prefix that ends in digits.
+    let party = Party { name: "Creto GmbH".into(), ..Party::default() };
+    let settings = BillingSettings { invoice_prefix: "2026-77".into(), ..BillingSettings::of(party) };
+    world.store.put_settings(&world.namespace, &settings).await.unwrap();
+    world.acme().await;
+    let document = world.billed("2026-02-01T00:00:00Z").await;
+    assert_eq!(document.number, "2026-77000001");
+    let find = async |number: &str| world.store.invoice_numbered(&world.namespace, number).await.unwrap();
+    assert_eq!(find("2026-77000001").await, Some(document.id.clone()));
+    for other in ["2026-78000001", "000001", "2026-7700001", "2026-77000002", "", "ü"] {
+        assert_eq!(find(other).await, None, "{other}");
+    }
+    assert_eq!(world.store.invoice_numbered("elsewhere", "2026-77000001").await.unwrap(), None);
+}
+
+async fn what_stripe_has_is_forgotten_and_the_rest_is_kept(world: &World) {
+    let (namespace, store) = (world.namespace.as_str(), &world.store);
+    let now = at("2026-02-01T12:00:00Z");
+    let item = |id: &str| OutboxItem { id: id.into(), kind: OutboxKind::Invoice, payload: "{}".into() };
+    store.enqueue(namespace, &[item("had"), item("waits"), item("dead")], now).await.unwrap();
+    assert_eq!(store.waiting(namespace).await.unwrap(), 3);
+    assert!(store.is_due(namespace, now).await.unwrap());
+    let until = at("2026-02-01T12:02:00Z");
+    store.claim(namespace, OutboxKind::Invoice, now, until).await.unwrap();
+    assert!(!store.is_due(namespace, now).await.unwrap() && store.is_due(namespace, until).await.unwrap());
+    store.acked(namespace, &["had".to_owned()]).await.unwrap();
+    store.dead(namespace, &["dead".to_owned()], "refused").await.unwrap();
+    let hour = |text: &str| HourTotal {
+        customer: "acme".into(),
+        stripe_customer: "cus_acme".into(),
+        event_name: "tokens".into(),
+        hour: at(text),
+        total: "5".parse().unwrap(),
+    };
+    let hours = [hour("2025-11-01T00:00:00Z"), hour("2026-02-01T00:00:00Z")];
+    store.enqueue_usage(namespace, &hours, now).await.unwrap();
+    assert_eq!(store.purge(namespace, until, at("2025-11-01T00:00:00Z")).await.unwrap(), 0, "not so old");
+    let purge = || store.purge(namespace, at("2026-02-09T00:00:00Z"), at("2025-12-01T00:00:00Z"));
+    assert_eq!(purge().await.unwrap(), 2);
+    assert_eq!(purge().await.unwrap(), 0);
+    assert!(store.outbox(namespace, OutboxState::Acked).await.unwrap().is_empty());
+    assert_eq!(store.outbox(namespace, OutboxState::Dead).await.unwrap().len(), 1);
+    // Two hours and the invoice that waits.
+    assert_eq!(store.waiting(namespace).await.unwrap(), 3);
+    assert_eq!(store.enqueue_usage(namespace, &hours[1..], now).await.unwrap().unchanged, 1);
+}
+
+async fn a_cursor_never_goes_back(world: &World) {
+    let cursor = async |name: &str| world.store.cursor(&world.namespace, name).await.unwrap();
+    assert_eq!(cursor("events").await, 0);
+    for (to, stands) in [(5, 5), (3, 5), (9, 9)] {
+        world.store.move_cursor(&world.namespace, "events", to).await.unwrap();
+        assert_eq!(cursor("events").await, stands);
+    }
+    assert_eq!(cursor("others").await, 0);
+    let mut known = world.store.namespaces("").await.unwrap();
+    assert!(known.contains(&world.namespace) && known.is_sorted(), "{known:?}");
+    known.retain(|name| *name > world.namespace);
+    assert_eq!(world.store.namespaces(&world.namespace).await.unwrap(), known);
 }
 
 async fn versions_of_a_plan_are_never_edited(world: &World) {

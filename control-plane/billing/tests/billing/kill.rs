@@ -10,7 +10,7 @@ use std::time::Duration;
 use creto_billing::*;
 use tempfile::TempDir;
 
-use crate::postgres_server::PostgresServer;
+use creto_test_services::PostgresServer;
 use crate::world::{TEAM, World};
 
 const INVOICES: usize = 40;

@@ -95,3 +95,42 @@ async fn seats_stay_from_one_month_to_the_next() {
     assert_eq!(world.billed("2026-04-01T00:00:00Z").await.subtotal_minor, 2_500);
     assert_eq!(world.billed("2026-05-01T00:00:00Z").await.subtotal_minor, 2_500);
 }
+
+/// Keeps events for ninety days, as the event store does.
+struct Forgetful<'w>(&'w crate::world::Told, Moment);
+
+#[async_trait::async_trait]
+impl creto_billing::UsageSource for Forgetful<'_> {
+    async fn scan(
+        &self,
+        namespace: &str,
+        from: Moment,
+        to: Moment,
+        each: &mut (dyn for<'e> FnMut(&'e creto_billing::SourcedEvent) -> std::ops::ControlFlow<()> + Send),
+    ) -> Result<(), creto_billing::SourceError> {
+        if from.micros() < self.1.micros() - 90 * 86_400_000_000 {
+            return Err(creto_billing::SourceError("events of that time are not kept any more".into()));
+        }
+        self.0.scan(namespace, from, to, each).await
+    }
+}
+
+#[tokio::test]
+async fn a_bill_that_needs_events_which_are_gone_is_refused_alone() {
+    let world = World::new().await;
+    world.customer("acme").await;
+    let seats = TEAM.replace("aggregation = {", "recurring = true, aggregation = {").replace("0.001", "1");
+    world.publish(&seats.replace("code = \"team\"", "code = \"seats\"")).await;
+    world.publish(TEAM).await;
+    world.subscribed("old", "acme", "seats", "2026-01-01T00:00:00Z").await;
+    world.subscribed("plain", "acme", "team", "2026-05-01T00:00:00Z").await;
+    world.used("plain", "2026-05-10T00:00:00Z", "ann", "3000");
+    let now = at("2026-06-01T00:00:00Z");
+    let run = BillingRun::new(&world.namespace, now);
+    let report = run.draw_up(&*world.store, &Forgetful(&world.usage, now)).await.unwrap();
+    let drawn: Vec<_> = report.drafts.iter().map(|draft| draft.subscription.as_str()).collect();
+    assert_eq!(drawn, ["plain"]);
+    assert_eq!(report.refused.len(), 1, "{:?}", report.refused);
+    assert_eq!(report.refused[0].0, "old");
+    assert!(report.refused[0].1.to_string().contains("not kept any more"), "{}", report.refused[0].1);
+}

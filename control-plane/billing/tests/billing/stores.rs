@@ -6,7 +6,7 @@ use creto_billing::{BillingError, BillingStore, SqlStore};
 use tempfile::TempDir;
 
 use crate::conformance;
-use crate::postgres_server::PostgresServer;
+use creto_test_services::PostgresServer;
 use crate::world::World;
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn what_was_issued_survives_a_postgresql_that_is_killed() {
     let report = world.run("2026-02-01T00:00:00Z").await;
     let id = &report.drafts[0].id;
     let signed = world.try_finalize(id, "key", "2026-02-01T00:00:00Z").await.unwrap();
-    server.kill();
+    server.kill9();
     assert!(matches!(world.store.invoice("default", id).await, Err(BillingError::Away(_))));
     server.run().await;
     assert_eq!(world.invoice(id).await.signed(), Some(&signed));
@@ -93,8 +93,32 @@ async fn a_database_of_a_later_version_is_left_alone() {
     drop(SqlStore::sqlite(&path).await.unwrap());
     let mut raw =
         sqlx::sqlite::SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    sqlx::query("PRAGMA user_version = 2").execute(&mut raw).await.unwrap();
+    sqlx::query("PRAGMA user_version = 3").execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
     let refused = SqlStore::sqlite(&path).await.unwrap_err();
-    assert!(matches!(refused, BillingError::NewerSchema { found: 2, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, BillingError::NewerSchema { found: 3, known: 2, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("billing.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for script in [
+        include_str!("../../migrations/0001_tables.sql"),
+        include_str!("../../migrations/0001_guards_sqlite.sql"),
+        "INSERT INTO billing_namespaces (namespace, revision, next_invoice, next_credit_note, next_entry) \
+         VALUES ('old', 3, 1, 1, 1); PRAGMA user_version = 1",
+    ] {
+        sqlx::raw_sql(script).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    for _ in 0..2 {
+        let store: Arc<dyn BillingStore> = Arc::new(SqlStore::sqlite(&path).await.unwrap());
+        assert_eq!(store.namespaces("").await.unwrap(), ["old"]);
+        assert_eq!(store.cursor("old", "events").await.unwrap(), 0);
+        store.close().await;
+        assert!(matches!(store.namespaces("").await, Err(BillingError::Away(_))));
+    }
 }

@@ -25,6 +25,8 @@ pub(super) trait Work: Send {
 pub(super) trait Engine: Send + Sync {
     /// Where it is, without passwords.
     fn place(&self) -> String;
+    /// Lets go of the database; whoever asks later is told that it is away.
+    async fn close(&self);
     /// A transaction that may write.
     async fn begin(&self) -> Result<Box<dyn Work>, BillingError>;
     /// A transaction that only reads, all of it as of one instant.

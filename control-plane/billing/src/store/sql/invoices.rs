@@ -50,6 +50,18 @@ fn invoice(mut row: Row) -> Result<Invoice, BillingError> {
     Ok(Invoice { id, subscription, customer, kind, period, currency, standing })
 }
 
+/// What is read of a document to know its number.
+#[derive(serde::Deserialize)]
+struct Numbered {
+    number: String,
+}
+
+/// What the last digits of a number may count: six of them at least, all at most.
+fn sequences_in(number: &str) -> Vec<i64> {
+    let digits = number.bytes().rev().take_while(u8::is_ascii_digit).count();
+    (6..=digits.min(18)).filter_map(|count| number.get(number.len() - count..)?.parse().ok()).collect()
+}
+
 pub(super) async fn find(
     work: &mut dyn Work,
     namespace: &str,
@@ -181,6 +193,23 @@ impl InvoiceStore for SqlStore {
         find(&mut *self.read().await?, namespace, id).await
     }
 
+    async fn invoice_numbered(&self, namespace: &str, number: &str) -> Result<Option<String>, BillingError> {
+        const FIND: &str = "SELECT id, document FROM billing_invoices WHERE namespace = $1 AND sequence = $2";
+        let mut work = self.read().await?;
+        // A prefix may end in digits: which of the digits count from where only the document says.
+        for sequence in sequences_in(number) {
+            if let Some(mut row) = work.row(FIND, vec![namespace.into(), sequence.into()]).await? {
+                let (id, json) = (row.text()?, row.text()?);
+                let kept: Numbered =
+                    serde_json::from_str(&json).map_err(|error| damaged(&error.to_string()))?;
+                if kept.number == number {
+                    return Ok(Some(id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     async fn invoices(
         &self,
         namespace: &str,
@@ -196,7 +225,7 @@ impl InvoiceStore for SqlStore {
             selection.after.as_str().into(),
             subscription.into(),
             state.into(),
-            MAX_PAGE.into(),
+            selection.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE).into(),
         ];
         self.read().await?.rows(LIST, given).await?.into_iter().map(invoice).collect()
     }

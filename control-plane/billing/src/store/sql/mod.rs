@@ -14,6 +14,7 @@ mod settle;
 mod sqlite;
 mod subscriptions;
 mod triggers;
+mod upkeep;
 mod wallets;
 
 use std::path::Path;

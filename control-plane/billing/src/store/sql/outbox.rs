@@ -10,7 +10,7 @@ use super::{SqlStore, written};
 use crate::BillingError;
 use crate::store::MAX_PAGE;
 use crate::stripe::{
-    Enqueued, HourTotal, KeptItem, MAX_CLAIM, MAX_ERROR_BYTES, MeterEvent, OutboxItem, OutboxKind,
+    Enqueued, HourTotal, KeptItem, MAX_CLAIM, MAX_ERROR_BYTES, MAX_PURGE, MeterEvent, OutboxItem, OutboxKind,
     OutboxState, OutboxStore,
 };
 
@@ -224,5 +224,38 @@ impl OutboxStore for SqlStore {
              FROM billing_outbox WHERE namespace = $1 AND state = $2 ORDER BY position LIMIT $3";
         let given = vec![namespace.into(), state.name().into(), MAX_PAGE.into()];
         self.read().await?.rows(LIST, given).await?.into_iter().map(kept).collect()
+    }
+
+    async fn is_due(&self, namespace: &str, at: Moment) -> Result<bool, BillingError> {
+        const FIND: &str = "SELECT id FROM billing_outbox WHERE namespace = $1 AND state IN ('pending', 'sending') \
+             AND next_at <= $2 LIMIT 1";
+        Ok(self.read().await?.row(FIND, vec![namespace.into(), at.into()]).await?.is_some())
+    }
+
+    async fn waiting(&self, namespace: &str) -> Result<u64, BillingError> {
+        const COUNT: &str =
+            "SELECT COUNT(*) FROM billing_outbox WHERE namespace = $1 AND state IN ('pending', 'sending')";
+        let row = self.read().await?.row(COUNT, vec![namespace.into()]).await?;
+        Ok(u64::try_from(row.map_or(Ok(0), |mut row| row.number())?).unwrap_or_default())
+    }
+
+    async fn purge(&self, namespace: &str, acked: Moment, hours: Moment) -> Result<u64, BillingError> {
+        const ITEMS: &str = "DELETE FROM billing_outbox WHERE namespace = $1 AND id IN (SELECT id FROM billing_outbox \
+             WHERE namespace = $1 AND state = 'acked' AND next_at < $2 LIMIT $3)";
+        const HOURS: &str = "DELETE FROM billing_exports WHERE namespace = $1 AND (customer, meter, hour) IN \
+             (SELECT customer, meter, hour FROM billing_exports WHERE namespace = $1 AND hour < $2 LIMIT $3)";
+        const FIND: &str = "SELECT 1 + 0 * COUNT(*) FROM billing_outbox WHERE namespace = $1 AND state = 'acked' \
+             AND next_at < $2 HAVING COUNT(*) > 0 UNION ALL SELECT 1 + 0 * COUNT(*) FROM billing_exports \
+             WHERE namespace = $1 AND hour < $3 HAVING COUNT(*) > 0";
+        // Most of the time there is nothing, and nothing is written then.
+        let found = self.read().await?.rows(FIND, vec![namespace.into(), acked.into(), hours.into()]).await?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        let mut work = self.work(namespace).await?;
+        let items = work.run(ITEMS, vec![namespace.into(), acked.into(), MAX_PURGE.into()]).await?;
+        let hours = work.run(HOURS, vec![namespace.into(), hours.into(), MAX_PURGE.into()]).await?;
+        work.commit().await?;
+        Ok(items + hours)
     }
 }

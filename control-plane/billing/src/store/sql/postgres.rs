@@ -18,12 +18,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement may take, lock waits included, in milliseconds.
 const STATEMENT_TIMEOUT: &str = "30000";
 /// The schema this program knows.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// Number of the lock programs take while they bring the schema up to date: `creto_bi` in ASCII.
 const MIGRATION_LOCK: i64 = 0x6372_6574_6f5f_6269;
 
 const TABLES: &str = include_str!("../../../migrations/0001_tables.sql");
 const GUARDS: &str = include_str!("../../../migrations/0001_guards_postgres.sql");
+const CURSORS: &str = include_str!("../../../migrations/0002_cursors.sql");
 
 pub(super) struct PostgresEngine {
     pool: PgPool,
@@ -69,10 +70,13 @@ async fn migrate(pool: &PgPool, place: &str) -> Result<(), Result<BillingError, 
     if found > SCHEMA {
         return Err(Ok(BillingError::NewerSchema { place: place.to_owned(), found, known: SCHEMA }));
     }
-    if found < SCHEMA {
-        for script in [TABLES, GUARDS, "INSERT INTO billing_schema VALUES (1)"] {
-            sqlx::raw_sql(script).execute(&mut *transaction).await.map_err(Err)?;
-        }
+    let steps: [&[&'static str]; 2] = [
+        &[TABLES, GUARDS, "INSERT INTO billing_schema VALUES (1)"],
+        &[CURSORS, "INSERT INTO billing_schema VALUES (2)"],
+    ];
+    let done = usize::try_from(found).unwrap_or_default();
+    for script in steps.into_iter().skip(done).flatten() {
+        sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(Err)?;
     }
     transaction.commit().await.map_err(Err)
 }
@@ -81,6 +85,10 @@ async fn migrate(pool: &PgPool, place: &str) -> Result<(), Result<BillingError, 
 impl Engine for PostgresEngine {
     fn place(&self) -> String {
         self.place.clone()
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 
     async fn begin(&self) -> Result<Box<dyn Work>, BillingError> {

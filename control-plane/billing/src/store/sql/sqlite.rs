@@ -24,10 +24,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The write-ahead log is cut back to this after a checkpoint, in bytes.
 const LOG_LIMIT: &str = "67108864";
 /// The schema this program knows.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 const TABLES: &str = include_str!("../../../migrations/0001_tables.sql");
 const GUARDS: &str = include_str!("../../../migrations/0001_guards_sqlite.sql");
+const CURSORS: &str = include_str!("../../../migrations/0002_cursors.sql");
 
 pub(super) struct SqliteEngine {
     writer: SqlitePool,
@@ -73,10 +74,10 @@ async fn migrate(writer: &SqlitePool, place: &str) -> Result<(), BillingError> {
     if found > SCHEMA {
         return Err(BillingError::NewerSchema { place: place.to_owned(), found, known: SCHEMA });
     }
-    if found < SCHEMA {
-        for script in [TABLES, GUARDS, "PRAGMA user_version = 1"] {
-            sqlx::raw_sql(script).execute(&mut *transaction).await.map_err(|error| away(&error))?;
-        }
+    let steps: [&[&'static str]; 2] = [&[TABLES, GUARDS], &[CURSORS, "PRAGMA user_version = 2"]];
+    let done = usize::try_from(found).unwrap_or_default();
+    for script in steps.into_iter().skip(done).flatten() {
+        sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(|error| away(&error))?;
     }
     transaction.commit().await.map_err(|error| away(&error))
 }
@@ -85,6 +86,11 @@ async fn migrate(writer: &SqlitePool, place: &str) -> Result<(), BillingError> {
 impl Engine for SqliteEngine {
     fn place(&self) -> String {
         self.place.clone()
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
     }
 
     async fn begin(&self) -> Result<Box<dyn Work>, BillingError> {
