@@ -25,6 +25,8 @@ pub struct Detached {
     upstream_cas: Vec<String>,
     flags: Vec<String>,
     state: v1::AgentState,
+    /// When it was described: what it starts with is the same however often it is asked for.
+    made_at_s: u64,
     expires_in_s: i64,
     delegated: bool,
     chain_of: String,
@@ -54,6 +56,7 @@ impl Detached {
             upstream_cas: Vec::new(),
             flags: Vec::new(),
             state: v1::AgentState::Active,
+            made_at_s: now_s(),
             expires_in_s: 3600,
             delegated: true,
             chain_of: Self::SIDECAR.into(),
@@ -224,7 +227,7 @@ impl Detached {
 
     fn chain(&self, agent: &SigningKey) -> v1::MintedChain {
         let root = SigningKey::from_bytes(&[2; 32]);
-        let now = now_s();
+        let now = self.made_at_s;
         let expires_at_s = now.checked_add_signed(self.expires_in_s).expect("a time");
         let link = Link {
             delegator_id: id(&root),

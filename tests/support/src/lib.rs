@@ -50,6 +50,7 @@ pub use model_provider::{Api, Conduct, Encoding, FakeProvider, SeenCall, Signatu
 pub use netns::{SIDECAR_UID, TestNetwork};
 pub use patience::{PATIENCE, eventually, within};
 pub use plane::{NAMESPACE, Plane, PlaneBuilder};
+pub use creto_test_services::PostgresServer;
 pub use process::ServerProcess;
 pub use raw_upstream::{RawConnection, RawUpstream};
 pub use sidecar::{Sidecar, SidecarBuilder};

@@ -67,25 +67,32 @@ impl PlaneBuilder {
 }
 
 async fn launch(folder: &Path, listen: &str, builder: &PlaneBuilder) -> (ServerProcess, String) {
+    let mut process = spawn(folder, listen, builder);
+    let address = eventually("the control plane writes control-plane.json", || {
+        process.assert_running();
+        std::future::ready(address_written(folder))
+    })
+    .await;
+    (process, address)
+}
+
+fn spawn(folder: &Path, listen: &str, builder: &PlaneBuilder) -> ServerProcess {
     let data = folder.join("data");
-    let ready = data.join("control-plane.json");
     // Left by a killed one.
-    std::fs::remove_file(&ready).ok();
+    std::fs::remove_file(data.join("control-plane.json")).ok();
     let mut arguments =
         vec!["--data".to_owned(), data.display().to_string(), "--listen".to_owned(), listen.to_owned()];
     arguments.extend(builder.arguments.iter().cloned());
     let program = binary("creto-control-plane");
     let log = folder.join("control-plane.log");
-    let mut process =
-        ServerProcess::start("control plane", &[], &program, &arguments, &builder.environment, &log);
-    let address = eventually("the control plane writes control-plane.json", || {
-        process.assert_running();
-        let document = std::fs::read(&ready).ok();
-        let document = document.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        std::future::ready(document.and_then(|document| document["address"].as_str().map(str::to_owned)))
-    })
-    .await;
-    (process, address)
+    ServerProcess::start("control plane", &[], &program, &arguments, &builder.environment, &log)
+}
+
+/// What one that listens says of itself.
+fn address_written(folder: &Path) -> Option<String> {
+    let document = std::fs::read(folder.join("data").join("control-plane.json")).ok()?;
+    let document: serde_json::Value = serde_json::from_slice(&document).ok()?;
+    document["address"].as_str().map(str::to_owned)
 }
 
 fn endpoint(address: &str, data: &Path) -> PlaneEndpoint {
@@ -191,6 +198,25 @@ impl Plane {
         let (process, _) =
             launch(self.folder.path(), &format!("127.0.0.1:{}", self.port()), &self.builder).await;
         *self.process.lock() = process;
+    }
+
+    /// Kills what runs and starts it again on the same data and port, without waiting: it may end by itself, as while
+    /// its database is away.
+    pub fn start_again(&self) {
+        self.kill9();
+        let listen = format!("127.0.0.1:{}", self.port());
+        *self.process.lock() = spawn(self.folder.path(), &listen, &self.builder);
+    }
+
+    /// Whether it has said that it listens, since it was started last.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        address_written(self.folder.path()).is_some()
+    }
+
+    /// Whether its process has ended, and how.
+    pub fn try_wait(&self) -> Option<std::process::ExitStatus> {
+        self.process.lock().try_wait()
     }
 
     /// Registers an agent: standard tier, trusted, without labels.

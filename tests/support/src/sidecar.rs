@@ -342,6 +342,18 @@ impl Sidecar {
         self.launch().await;
     }
 
+    /// Kills what runs and starts it again on the same state and ports, without waiting.
+    pub fn start_again(&self) {
+        self.kill9();
+        self.spawn();
+    }
+
+    /// Whether it has said that it is ready, since it was started last.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state.join("ready.json").is_file()
+    }
+
     /// Resident memory of its process, KiB (`VmRSS`).
     #[must_use]
     pub fn resident_kib(&self) -> u64 {

@@ -29,17 +29,16 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Sends until it is dropped.
 pub(crate) async fn run(sidecar: &Arc<Sidecar>, spool: &Arc<Spool>, client: &SidecarClient) {
     let mut reporter = Reporter::new(Arc::clone(spool), client.channel());
+    let tell = |pending| sidecar.plane.pending(pending);
     loop {
-        // Before and after: a report may take long, and whoever waits for zero must not read an old one.
-        sidecar.plane.pending(spool.last_sequence().saturating_sub(reporter.mark));
-        let wait = match reporter.report_all().await {
+        let wait = match reporter.report_all(&tell).await {
             Ok(()) => TICK,
             Err(error) => {
                 tracing::debug!(%error, "records wait in the spool");
                 BACKOFF
             }
         };
-        sidecar.plane.pending(spool.last_sequence().saturating_sub(reporter.mark));
+        tell(reporter.pending());
         tokio::time::sleep(wait).await;
     }
 }
@@ -65,7 +64,7 @@ pub(crate) async fn sync(spool: Arc<Spool>) {
 /// A last round, for a sidecar that stops: what is not taken stays in the spool for the next start.
 pub(crate) async fn flush(spool: &Arc<Spool>, client: &SidecarClient, most: Duration) {
     let mut reporter = Reporter::new(Arc::clone(spool), client.channel());
-    let _ = tokio::time::timeout(most, reporter.report_all()).await;
+    let _ = tokio::time::timeout(most, reporter.report_all(&|_| {})).await;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -89,8 +88,16 @@ impl Reporter {
         Self { spool, channel, reader, mark: 0 }
     }
 
-    async fn report_all(&mut self) -> Result<(), ReportError> {
+    /// Entries that are appended and not known to be committed.
+    fn pending(&self) -> u64 {
+        self.spool.last_sequence().saturating_sub(self.mark)
+    }
+
+    /// Until everything is committed. `tell` hears how much is not, before every batch: a report may take long, calls may
+    /// come faster than reports are taken in, and whoever waits for zero must not read an old number.
+    async fn report_all(&mut self, tell: &(dyn Fn(u64) + Sync)) -> Result<(), ReportError> {
         loop {
+            tell(self.pending());
             if self.mark == self.spool.last_sequence() {
                 return Ok(());
             }

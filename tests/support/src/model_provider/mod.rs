@@ -7,6 +7,7 @@
 //! | `/v1/messages`, `/v1/messages/count_tokens` | Anthropic |
 //! | `/v1beta/models/{m}:generateContent`, `:streamGenerateContent`, `:embedContent`, the same under `/v1` | Gemini, Vertex AI |
 //! | `/model/{m}/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream` | Bedrock |
+//! | `/base/{any}/...` | any of these, as behind a gateway: paths that are told apart |
 //! | `/fake/headers?pieces=` | the request's headers as JSON, in so many pieces: an echo of secrets |
 //!
 //! The model says `You said: ` and what was said last, a word a token. When tools are offered it calls the first one.
@@ -50,7 +51,7 @@ pub use self::sigv4::Signature;
 use crate::upstream::{BufferedRequest, StreamedResponse, Upstream, UpstreamBuilder};
 
 /// What all paths of the provider begin with.
-const PREFIXES: [&str; 5] = ["/v1/", "/v1beta/", "/openai/", "/model/", "/fake/"];
+const PREFIXES: [&str; 6] = ["/v1/", "/v1beta/", "/openai/", "/model/", "/fake/", "/base/"];
 
 /// The provider: a handle, to be put on an upstream.
 ///
@@ -146,7 +147,7 @@ impl FakeProvider {
         let route = route::route(&request);
         let api = match &route {
             Some(route) => route.api,
-            None => route::api(request.uri().path(), request.headers()),
+            None => route::api(route::without_base(request.uri().path()), request.headers()),
         };
         let model = route.as_ref().map(|route| model(route, &request, &body)).unwrap_or_default();
         let mut seen = SeenCall {

@@ -98,8 +98,14 @@ fn acts_on_model(path: &str) -> bool {
     path.strip_prefix("/v1/models/").is_some_and(|rest| rest.contains(':'))
 }
 
+/// The path as the API has it: `/base/` and the segment after it are a gateway's.
+pub(super) fn without_base(path: &str) -> &str {
+    let after = path.strip_prefix("/base/").and_then(|rest| rest.find('/').map(|end| &rest[end..]));
+    after.unwrap_or(path)
+}
+
 pub(super) fn route(request: &BufferedRequest) -> Option<Route> {
-    let path = request.uri().path();
+    let path = without_base(request.uri().path());
     let api = api(path, request.headers());
     if let Some(rest) = path.strip_prefix("/model/") {
         let (model, action) = rest.split_once('/')?;
