@@ -13,8 +13,8 @@ use creto_event_store::{
     Aggregation, Event, EventId, EventStore, Meter, MeterQuery, NamedEvent, NamedOutcome, StoreError, Tally,
     Value, Window,
 };
-use frames::frame;
 use creto_test_services::PostgresServer;
+use frames::frame;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;

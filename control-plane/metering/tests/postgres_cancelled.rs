@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use creto_event_store::postgres::{PostgresEventStore, PostgresOptions};
 use creto_event_store::{Event, EventId, EventStore, MeterQuery};
-use frames::frame;
 use creto_test_services::PostgresServer;
+use frames::frame;
 use tokio::time::timeout;
 
 /// Wednesday, 14 October 2026, 10:20:00 UTC.

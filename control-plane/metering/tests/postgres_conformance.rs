@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's failure report")]
 #![allow(clippy::print_stdout, reason = "which scenario failed is printed")]
 
-
 use creto_event_store::conformance;
 use creto_event_store::postgres::{PostgresEventStore, PostgresOptions};
 use creto_test_services::PostgresServer;

@@ -17,8 +17,8 @@ use creto_event_store::{
     Aggregation, Event, EventId, EventStore, Meter, MeterQuery, NamedEvent, NamedOutcome, StoreError, Value,
     Window,
 };
-use frames::frame;
 use creto_test_services::PostgresServer;
+use frames::frame;
 use tokio::time::sleep;
 
 /// Wednesday, 14 October 2026, 10:20:00 UTC.

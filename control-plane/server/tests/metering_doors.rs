@@ -334,5 +334,8 @@ async fn a_token_whose_posts_never_end_leaves_room_for_others() {
         }
     }
     // A machine so slow that the first were done before the last began would have room for those.
-    assert!((32..=48).contains(&refused), "sixteen of one token at once, and no more: {refused} of 64 were refused");
+    assert!(
+        (32..=48).contains(&refused),
+        "sixteen of one token at once, and no more: {refused} of 64 were refused"
+    );
 }

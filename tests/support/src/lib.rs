@@ -40,6 +40,7 @@ mod upstream;
 pub use agent::Agent;
 pub use authority::{Leaf, TestAuthority, client_tls, server_tls};
 pub use binaries::binary;
+pub use creto_test_services::PostgresServer;
 pub use detached::{Detached, DetachedSidecar};
 pub use environment::{agent_environment, write_bundle};
 pub use fake_plane::{FakePlane, Reply};
@@ -50,7 +51,6 @@ pub use model_provider::{Api, Conduct, Encoding, FakeProvider, SeenCall, Signatu
 pub use netns::{SIDECAR_UID, TestNetwork};
 pub use patience::{PATIENCE, eventually, within};
 pub use plane::{NAMESPACE, Plane, PlaneBuilder};
-pub use creto_test_services::PostgresServer;
 pub use process::ServerProcess;
 pub use raw_upstream::{RawConnection, RawUpstream};
 pub use sidecar::{Sidecar, SidecarBuilder};

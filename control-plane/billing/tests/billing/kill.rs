@@ -10,8 +10,8 @@ use std::time::Duration;
 use creto_billing::*;
 use tempfile::TempDir;
 
-use creto_test_services::PostgresServer;
 use crate::world::{TEAM, World};
+use creto_test_services::PostgresServer;
 
 const INVOICES: usize = 40;
 const KILLS: u64 = 12;

@@ -6,8 +6,8 @@ use creto_billing::{BillingError, BillingStore, SqlStore};
 use tempfile::TempDir;
 
 use crate::conformance;
-use creto_test_services::PostgresServer;
 use crate::world::World;
+use creto_test_services::PostgresServer;
 
 #[tokio::test]
 async fn sqlite_does_all_a_store_must() {
