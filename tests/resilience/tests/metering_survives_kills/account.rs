@@ -39,6 +39,9 @@ pub(crate) struct Account {
     drained_in: Duration,
 }
 
+/// How often in a row the spools must be empty.
+const LOOKS: u32 = 4;
+
 /// What calls come to, as meters count them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
@@ -52,9 +55,17 @@ impl Account {
     /// Waits until the spools are empty, and reads everything.
     pub(crate) async fn draw_up(system: &System, made: &BTreeMap<String, Made>) -> Self {
         let begun = Instant::now();
-        while system.pending().await.is_none_or(|pending| pending.iter().any(|left| *left > 0)) {
-            assert!(begun.elapsed() < DRAIN, "spools are not empty: {:?}", system.pending().await);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        // The gauge is told every tenth of a second: what ended last shows in the next, so one look is none.
+        let mut empty = 0;
+        while empty < LOOKS {
+            let pending = system.pending().await;
+            empty = if pending.as_ref().is_some_and(|all| all.iter().all(|left| *left == 0)) {
+                empty + 1
+            } else {
+                0
+            };
+            assert!(begun.elapsed() < DRAIN, "spools are not empty: {pending:?}");
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
         let drained_in = begun.elapsed();
         let mut ids = BTreeSet::new();
