@@ -4,13 +4,12 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Postgres};
 
 use crate::error::away;
-use crate::row::Cell;
-use crate::work::{Engine, bound, cells};
-use crate::{Given, Row, Schema, SqlError, Work};
+use crate::work::{Engine, transaction};
+use crate::{Schema, SqlError, Work};
 
 /// Connections.
 const CONNECTIONS: u32 = 8;
@@ -93,25 +92,4 @@ impl Engine for PostgresEngine {
     }
 }
 
-struct PostgresWork(Transaction<'static, Postgres>);
-
-#[async_trait]
-impl Work for PostgresWork {
-    async fn run(&mut self, statement: &'static str, given: Vec<Given>) -> Result<u64, SqlError> {
-        let done = bound!(statement, given).execute(&mut *self.0).await.map_err(|error| away(&error))?;
-        Ok(done.rows_affected())
-    }
-
-    async fn rows(&mut self, statement: &'static str, given: Vec<Given>) -> Result<Vec<Row>, SqlError> {
-        let rows = bound!(statement, given).fetch_all(&mut *self.0).await.map_err(|error| away(&error))?;
-        rows.iter().map(row).collect()
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), SqlError> {
-        self.0.commit().await.map_err(|error| away(&error))
-    }
-}
-
-fn row(row: &PgRow) -> Result<Row, SqlError> {
-    cells!(row, "INT8")
-}
+transaction!(PostgresWork, Postgres, "INT8");

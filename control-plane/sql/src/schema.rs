@@ -32,12 +32,24 @@ impl Schema {
         self.steps.get(done..).unwrap_or_default()
     }
 
-    /// Number of the lock that programs take in PostgreSQL while they bring the schema up to date.
+    /// Number of the lock that programs take in PostgreSQL while they bring the schema up to date: the name, hashed
+    /// (FNV-1a, 64 bits), so that each schema has its own. Programs of every version must agree on it: it never changes.
     pub(crate) fn lock(&self) -> i64 {
-        let mut number = [0; 8];
-        for (to, from) in number.iter_mut().zip(b"creto".iter().chain(self.name.as_bytes())) {
-            *to = *from;
-        }
-        i64::from_be_bytes(number)
+        let bytes = b"creto-sql/".iter().chain(self.name.as_bytes());
+        let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        bytes.fold(0xcbf2_9ce4_8422_2325, hash).cast_signed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schema;
+
+    #[test]
+    fn a_schema_takes_the_same_lock_in_every_version_of_the_program_and_no_other_schema_does() {
+        let lock = |name| Schema { name, steps: &[] }.lock();
+        assert_eq!(lock("billing"), -7_758_215_603_028_384_829);
+        assert_eq!(lock("oversight"), -461_500_129_415_276_097);
+        assert_ne!(lock("billing"), lock("billings"));
     }
 }

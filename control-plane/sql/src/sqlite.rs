@@ -6,15 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Sqlite;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, Transaction, TypeInfo as _, ValueRef as _};
 
 use crate::error::away;
-use crate::row::Cell;
-use crate::work::{Engine, bound, cells};
-use crate::{Given, Row, Schema, SqlError, Work};
+use crate::work::{Engine, transaction};
+use crate::{Schema, SqlError, Work};
 
 /// Connections that only read.
 const READERS: u32 = 4;
@@ -75,12 +74,15 @@ async fn migrate(writer: &SqlitePool, place: &str, schema: &Schema) -> Result<()
             sqlx::raw_sql(script).execute(&mut *transaction).await.map_err(|error| away(&error))?;
         }
     }
-    // A pragma takes no placeholder; the number is ours.
-    let version = format!("PRAGMA user_version = {}", schema.version());
-    sqlx::raw_sql(sqlx::AssertSqlSafe(version))
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| away(&error))?;
+    // Setting it writes a page, even to what it was: a start that changes nothing must not need the disk.
+    if found < schema.version() {
+        // A pragma takes no placeholder; the number is ours.
+        let version = format!("PRAGMA user_version = {}", schema.version());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(version))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| away(&error))?;
+    }
     transaction.commit().await.map_err(|error| away(&error))
 }
 
@@ -105,25 +107,4 @@ impl Engine for SqliteEngine {
     }
 }
 
-struct SqliteWork(Transaction<'static, Sqlite>);
-
-#[async_trait]
-impl Work for SqliteWork {
-    async fn run(&mut self, statement: &'static str, given: Vec<Given>) -> Result<u64, SqlError> {
-        let done = bound!(statement, given).execute(&mut *self.0).await.map_err(|error| away(&error))?;
-        Ok(done.rows_affected())
-    }
-
-    async fn rows(&mut self, statement: &'static str, given: Vec<Given>) -> Result<Vec<Row>, SqlError> {
-        let rows = bound!(statement, given).fetch_all(&mut *self.0).await.map_err(|error| away(&error))?;
-        rows.iter().map(row).collect()
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), SqlError> {
-        self.0.commit().await.map_err(|error| away(&error))
-    }
-}
-
-fn row(row: &SqliteRow) -> Result<Row, SqlError> {
-    cells!(row, "INTEGER")
-}
+transaction!(SqliteWork, Sqlite, "INTEGER");

@@ -32,6 +32,40 @@ pub(crate) trait Engine: Send + Sync {
     async fn close(&self);
 }
 
+/// A [`Work`] over a transaction of one database; the type that means a whole number has another name in each.
+macro_rules! transaction {
+    ($name:ident, $database:ty, $number:literal) => {
+        pub(crate) struct $name(pub(crate) sqlx::Transaction<'static, $database>);
+
+        #[async_trait::async_trait]
+        impl $crate::Work for $name {
+            async fn run(
+                &mut self,
+                statement: &'static str,
+                given: Vec<$crate::Given>,
+            ) -> Result<u64, $crate::SqlError> {
+                let done = $crate::work::bound!(statement, given).execute(&mut *self.0).await;
+                Ok(done.map_err(|error| $crate::error::away(&error))?.rows_affected())
+            }
+
+            async fn rows(
+                &mut self,
+                statement: &'static str,
+                given: Vec<$crate::Given>,
+            ) -> Result<Vec<$crate::Row>, $crate::SqlError> {
+                let rows = $crate::work::bound!(statement, given).fetch_all(&mut *self.0).await;
+                let rows = rows.map_err(|error| $crate::error::away(&error))?;
+                rows.iter().map(|row| $crate::work::cells!(row, $number)).collect()
+            }
+
+            async fn commit(self: Box<Self>) -> Result<(), $crate::SqlError> {
+                self.0.commit().await.map_err(|error| $crate::error::away(&error))
+            }
+        }
+    };
+}
+pub(crate) use transaction;
+
 /// Binds what was given, in order.
 macro_rules! bound {
     ($statement:expr, $given:expr) => {{
@@ -50,6 +84,8 @@ pub(crate) use bound;
 /// Reads a row's cells; the type that means a whole number has another name in each database.
 macro_rules! cells {
     ($row:expr, $number:literal) => {{
+        use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
+        use $crate::row::Cell;
         let cell = |place: usize| -> Result<Cell, sqlx::Error> {
             let value = $row.try_get_raw(place)?;
             if value.is_null() {
@@ -61,7 +97,7 @@ macro_rules! cells {
             }
         };
         let cells: Result<Vec<Cell>, sqlx::Error> = (0..$row.len()).map(cell).collect();
-        cells.map(Row::new).map_err(|error| away(&error))
+        cells.map($crate::Row::new).map_err(|error| $crate::error::away(&error))
     }};
 }
 pub(crate) use cells;
