@@ -94,6 +94,7 @@ impl PlanDocument {
         let currency = fields.required::<Currency>("currency");
         let interval = fields.required::<Interval>("interval");
         let amount = fields.optional::<Quantity>("amount").unwrap_or_default();
+        let pay_in_advance = fields.optional::<bool>("pay_in_advance").unwrap_or_default();
         let commitment = fields.optional::<Quantity>("commitment");
         let taxes = fields.optional::<Vec<TaxRate>>("taxes").unwrap_or_default();
         let charges = charges(&mut fields);
@@ -104,6 +105,7 @@ impl PlanDocument {
             currency: currency.unwrap_or(Currency::USD),
             interval: interval.unwrap_or(Interval::Monthly),
             amount,
+            pay_in_advance,
             commitment,
             charges,
             taxes,
@@ -188,15 +190,6 @@ fn check(plan: &Plan, problems: &mut Vec<String>) {
         let one = |charge: Charge| Plan { charges: vec![charge], ..bare.clone() };
         for part in parts(charge) {
             try_plan(problems, &one(part));
-        }
-        if charge.pay_in_advance {
-            let code = &charge.code;
-            add(
-                problems,
-                format!(
-                    "charge `{code}`: `pay_in_advance` is not billed here, its usage would be free: drop it"
-                ),
-            );
         }
         if !codes.insert(&charge.code) {
             try_plan(

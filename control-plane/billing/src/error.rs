@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use creto_rating::{BillError, Currency, Moment, SubscriptionError, UsageError};
+use creto_sql::SqlError;
 
 use crate::catalogue::PlanProblems;
 use crate::invoice::InvoiceState;
@@ -252,3 +253,14 @@ macro_rules! boxed {
     )+};
 }
 boxed!(SubscriptionError => Subscription, UsageError => Usage, BillError => Bill);
+
+impl From<SqlError> for BillingError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Open { path, cause } => Self::Open { path, cause },
+            SqlError::Away(cause) => Self::Away(cause),
+            SqlError::NewerSchema { place, found, known } => Self::NewerSchema { place, found, known },
+            SqlError::Damaged(cause) => Self::Damaged { what: "row", cause },
+        }
+    }
+}

@@ -52,13 +52,14 @@ pub use invoice::{
 pub use metered_usage::MeteredUsage;
 pub use pdf::{MAX_PRINTED_LINES, MAX_PRINTED_PARTS, invoice_pdf};
 pub use run::{
-    BillingRun, FURTHEST_SHARED_MICROS, LATE_WINDOW_MICROS, MAX_PERIODS, MAX_SUBSCRIPTIONS,
-    MAX_UNMATCHED_SHOWN, MAX_USAGES_PER_SCAN, RunReport, Unmatched,
+    BillingRun, CARRIED_BEHIND_MICROS, FURTHEST_SHARED_MICROS, LATE_WINDOW_MICROS, MAX_PERIODS,
+    MAX_SUBSCRIPTIONS, MAX_UNMATCHED_SHOWN, MAX_USAGES_PER_SCAN, RunReport, Unmatched,
 };
 pub use signature::{InvoiceKey, MAX_SIGNED_BYTES, SignatureError, key_id, verify};
 pub use store::{
-    BillingStore, CatalogueStore, Finalize, InvoiceSelection, InvoiceStore, MAX_PAGE, SqlStore,
-    SubscriptionStore, TriggerStore, UpkeepStore, WalletStore,
+    BillingStore, CARRIED_APART_MICROS, CARRIED_KEPT_MICROS, CatalogueStore, Finalize, InvoiceSelection,
+    InvoiceStore, MAX_CARRIED, MAX_CARRIED_BYTES, MAX_PAGE, SqlStore, SubscriptionStore, TriggerStore,
+    UpkeepStore, WalletStore,
 };
 pub use stripe::*;
 pub use subscription::{

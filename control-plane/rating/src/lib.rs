@@ -28,6 +28,7 @@
 //!     currency: Currency::EUR,
 //!     interval: Interval::Monthly,
 //!     amount: "20".parse()?,
+//!     pay_in_advance: false,
 //!     commitment: None,
 //!     charges: vec![Charge::new("tokens", tokens, model)],
 //!     taxes: vec![TaxRate { code: "vat".into(), percent: "19".parse()? }],
@@ -52,6 +53,7 @@ mod aggregation;
 mod amount;
 mod bill;
 mod calendar;
+mod carried;
 mod charge;
 mod coupon;
 mod currency;
@@ -81,6 +83,7 @@ pub use bill::{
 pub use calendar::{
     Interval, IntervalError, Moment, MomentError, Period, PeriodError, Window, Zone, ZoneError,
 };
+pub use carried::{Carried, CarriedVersion, Carrying};
 pub use charge::{
     AdvanceBilled, AdvanceError, AdvanceMeter, Charge, ChargeError, Filter, FilterError, MAX_FILTERS,
     MAX_GROUP_KEYS, MAX_TIERS, Measured, Model, ModelError, Percentage, Tier, TierError,

@@ -23,6 +23,10 @@ pub struct Plan {
     /// The fee of an interval, in the main unit; prorated by days.
     #[serde(default)]
     pub amount: Quantity,
+    /// Whether the fee may be billed when the interval starts. What of it turns out too much, because the subscription ends
+    /// or changes, is given back.
+    #[serde(default)]
+    pub pay_in_advance: bool,
     /// The least an interval comes to, everything together, before tax, in the main unit; prorated by days.
     #[serde(default)]
     pub commitment: Option<Quantity>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::charge::Charge;
 use crate::plan::{Plan, PlanError};
 use crate::{Currency, Interval, Moment, Period, Window};
 
@@ -163,6 +164,14 @@ impl Subscription {
     fn first_plan(&self) -> Result<&Plan, SubscriptionError> {
         let first = self.versions.first().ok_or_else(|| SubscriptionError::NoPlan(self.id.clone()))?;
         Ok(&first.plan)
+    }
+
+    /// From when on the units of a meter last: the start of the first plan with a charge of it whose units do. Nothing when
+    /// that is the plan the subscription started on: no event is too early then.
+    pub(crate) fn counts_since(&self, meter: &str) -> Option<Moment> {
+        let lasts = |charge: &Charge| charge.metric.recurring && charge.metric.meter == meter;
+        let first = self.versions.iter().position(|version| version.plan.charges.iter().any(lasts))?;
+        (first > 0).then(|| self.versions.get(first).map(|version| version.from))?
     }
 
     /// The parts of a period with the plan in force, in order; none for a period without service.

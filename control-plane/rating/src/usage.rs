@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::aggregation::{MergeError, Placed, Reading, ReadingError, Recipe, State, StateFull};
+use crate::aggregation::{MergeError, Placed, Reading, ReadingError, Recipe, State, StateFull, Units};
 use crate::amount::{AmountError, carried_amount};
 use crate::charge::{Charge, chosen};
 use crate::number::Total;
@@ -130,9 +130,11 @@ pub(crate) struct Slot {
     pub(crate) segment: usize,
     pub(crate) charge: usize,
     /// One a filter, and the last for the default price.
-    recipes: Vec<Arc<Recipe>>,
+    pub(crate) recipes: Vec<Arc<Recipe>>,
     /// Without order: what attribution needs.
-    plain: Arc<Recipe>,
+    pub(crate) plain: Arc<Recipe>,
+    /// Events before this are not counted, where it is set: no plan in force did.
+    pub(crate) since: Option<Moment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,18 +183,15 @@ impl Usage {
         let mut slots = Vec::new();
         let mut by_meter: HashMap<String, Vec<usize>> = HashMap::new();
         for (segment, Segment { plan, window }) in segments.iter().enumerate() {
-            for (place, charge) in
-                plan.charges.iter().enumerate().filter(|(_, charge)| !charge.pay_in_advance)
-            {
+            for (place, charge) in plan.charges.iter().enumerate() {
                 let recipe = |ordered| {
                     Arc::new(Recipe { metric: charge.metric.clone(), window: window.clone(), ordered })
                 };
                 let prices = (0..charge.filters.len()).map(Some).chain(std::iter::once(None));
-                let recipes = prices
-                    .map(|filter| recipe(charge.model_of(filter).needs_order(&charge.metric)))
-                    .collect();
+                let recipes = prices.map(|filter| recipe(charge.needs_order(filter))).collect();
                 by_meter.entry(charge.metric.meter.clone()).or_default().push(slots.len());
-                slots.push(Slot { segment, charge: place, recipes, plain: recipe(false) });
+                let since = subscription.counts_since(&charge.metric.meter);
+                slots.push(Slot { segment, charge: place, recipes, plain: recipe(false), since });
             }
         }
         Ok(Self {
@@ -291,6 +290,7 @@ impl Usage {
             let charge = self.charge(slot);
             match slot.plain.place(event.order) {
                 Placed::Outside => continue,
+                Placed::Persisted if slot.since.is_some_and(|since| event.order.at < since) => continue,
                 Placed::Counted => received = Received::Counted,
                 Placed::Persisted if received == Received::Outside => received = Received::Persisted,
                 Placed::Persisted => {}
@@ -331,27 +331,7 @@ impl Usage {
                 self.buckets.entry(key).or_insert(empty)
             }
         };
-        bucket.total.take(&reading, amount)?;
-        let agent = match bucket.agents.get_mut(&event.agent) {
-            Some(agent) => agent,
-            None => part(&mut bucket.agents, event.agent.clone(), &slot.plain)?,
-        };
-        agent.take(&reading, amount)?;
-        for (values, key) in bucket.dimensions.iter_mut().zip(&charge.attribute_by) {
-            let value = event.properties.get(key).map(|value| {
-                let mut text = std::mem::take(&mut self.text);
-                text.clear();
-                text.push_str(&value.text());
-                text
-            });
-            let tally = match values.get_mut(&value) {
-                Some(tally) => tally,
-                None => part(values, value.clone(), &slot.plain)?,
-            };
-            tally.take(&reading, amount)?;
-            self.text = value.unwrap_or_default();
-        }
-        Ok(())
+        bucket.take(&reading, amount, event, charge, &slot.plain, &mut self.text)
     }
 
     /// Takes in usage that was collected apart, of the same subscription and period. No event may be in both.
@@ -445,6 +425,11 @@ impl Tally {
         Some(Self { state: self.state.carried_into(recipe)?, amount: Total::default() })
     }
 
+    /// What units that last come to at the start of a window.
+    pub(crate) fn lasting(recipe: &Arc<Recipe>, units: &Units, at: Moment) -> Option<Self> {
+        Some(Self { state: State::lasting_since(recipe, units, at)?, amount: Total::default() })
+    }
+
     /// What it weighs when a fee is attributed.
     pub(crate) fn weight(&self, by_amount: bool) -> Exact {
         let weight = if by_amount { self.amount.exact() } else { self.state.finish().units };
@@ -453,12 +438,45 @@ impl Tally {
 }
 
 impl Bucket {
-    fn empty(recipe: &Arc<Recipe>, dimensions: usize) -> Self {
+    pub(crate) fn empty(recipe: &Arc<Recipe>, dimensions: usize) -> Self {
         Self {
             total: Tally::empty(recipe),
             agents: BTreeMap::new(),
             dimensions: vec![BTreeMap::new(); dimensions],
         }
+    }
+
+    /// Counts an event, in whole and for whom it is attributed to. `text` is memory that is used again.
+    pub(crate) fn take(
+        &mut self,
+        reading: &Reading,
+        amount: Option<Quantity>,
+        event: &UsageEvent,
+        charge: &Charge,
+        plain: &Arc<Recipe>,
+        text: &mut String,
+    ) -> Result<(), StateFull> {
+        self.total.take(reading, amount)?;
+        let agent = match self.agents.get_mut(&event.agent) {
+            Some(agent) => agent,
+            None => part(&mut self.agents, event.agent.clone(), plain)?,
+        };
+        agent.take(reading, amount)?;
+        for (values, key) in self.dimensions.iter_mut().zip(&charge.attribute_by) {
+            let value = event.properties.get(key).map(|value| {
+                let mut text = std::mem::take(text);
+                text.clear();
+                text.push_str(&value.text());
+                text
+            });
+            let tally = match values.get_mut(&value) {
+                Some(tally) => tally,
+                None => part(values, value.clone(), plain)?,
+            };
+            tally.take(reading, amount)?;
+            *text = value.unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn merge(&mut self, other: &Self) -> Result<(), StateFull> {

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use creto_rating::{
-    Attribution, Currency, InvoiceDraft, Line, LineKind, Moment, Period, Subscription, TaxRate,
-};
+use creto_rating::{Attribution, Currency, InvoiceDraft, Line, Moment, Period, Subscription, TaxRate};
 use serde::{Deserialize, Serialize};
 
 use super::amounts::{Amounts, TaxAmount};
@@ -154,15 +152,15 @@ fn without_nothing(attribution: &Attribution) -> Attribution {
 
 /// Every line of rated periods less what was booked for it: lines to bill, and credits to give back.
 ///
-/// A line that was booked and is no longer rated is given back in full. With `only_usage`, lines of the plan itself wait
-/// for the end of the period.
+/// A line that was booked and is no longer rated is given back in full. Lines that are not `wanted` wait for the end of the
+/// period.
 ///
 /// # Errors
 /// [`BillingError::TooMany`] beyond [`MAX_LINES`].
 pub(crate) fn draw_up(
     rated: Vec<RatedLine>,
     booked: &[Booking],
-    only_usage: bool,
+    wanted: &dyn Fn(&LineFacts) -> bool,
 ) -> Result<(Vec<RatedLine>, Vec<LateCredit>), BillingError> {
     if rated.len() > MAX_LINES {
         return Err(BillingError::TooMany {
@@ -182,7 +180,7 @@ pub(crate) fn draw_up(
         }
     };
     for RatedLine { facts, amounts } in rated {
-        if only_usage && facts.kind != LineKind::Usage {
+        if !wanted(&facts) {
             continue;
         }
         match before.remove(&(facts.period_from, facts.key())) {
@@ -190,8 +188,7 @@ pub(crate) fn draw_up(
             None => settle(facts, amounts),
         }
     }
-    for booking in before.into_values().filter(|booking| !only_usage || booking.facts.kind == LineKind::Usage)
-    {
+    for booking in before.into_values().filter(|booking| wanted(&booking.facts)) {
         settle(booking.facts.clone(), Amounts::default().minus(&booking.amounts));
     }
     Ok((lines, credits))

@@ -67,7 +67,7 @@ impl fmt::Display for InvoiceState {
 pub enum InvoiceKind {
     /// A period ended.
     Period,
-    /// Usage passed a threshold within a period.
+    /// Usage passed a threshold within a period, or something is paid in advance.
     Progressive,
 }
 

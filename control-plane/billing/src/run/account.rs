@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use creto_rating::{Moment, Period, Received, Subscription, Usage, UsageError};
+use creto_rating::{Carried, Carrying, Moment, Period, Received, Subscription, Usage, UsageError};
 
 use super::report::Unmatched;
-use super::{BillingRun, MAX_PERIODS};
+use super::{BillingRun, CARRIED_BEHIND_MICROS, LATE_WINDOW_MICROS, MAX_PERIODS};
 use crate::BillingError;
-use crate::store::BillingStore;
+use crate::store::{BillingStore, carried_near};
 use crate::subscription::SubscriptionRecord;
 use crate::usage_source::SourcedEvent;
 
@@ -32,7 +32,12 @@ pub(super) struct Account {
     pub(super) record: SubscriptionRecord,
     pub(super) subscription: Arc<Subscription>,
     pub(super) usages: Vec<(Usage, Role)>,
+    /// It has charges whose units last: events of before its periods count.
     lasting: bool,
+    /// Counts units for later runs to start from.
+    carrying: Vec<Carrying>,
+    /// The charge whose events all have to be there, because it counts otherwise than what was carried.
+    pub(super) recounted: Option<String>,
     /// There are more periods than one run takes.
     pub(super) unfinished: bool,
     pub(super) from: Moment,
@@ -45,6 +50,15 @@ impl Account {
         let at = sourced.event.order.at;
         if at < self.record.started_at || self.record.ended_at.is_some_and(|end| at >= end) {
             return Some(Unmatched::NoService);
+        }
+        // A scan that is shared reaches further back: those units are carried.
+        if self.lasting && at < self.from {
+            return None;
+        }
+        for carrying in &mut self.carrying {
+            if let Err(error) = carrying.add(&sourced.event) {
+                self.refused.get_or_insert(error);
+            }
         }
         let mut charged = None;
         for (usage, _) in &mut self.usages {
@@ -66,6 +80,13 @@ impl Account {
     }
 }
 
+impl Account {
+    /// The units to keep, once all events have passed.
+    pub(super) fn carried(&mut self) -> Result<Vec<Carried>, UsageError> {
+        std::mem::take(&mut self.carrying).into_iter().map(Carrying::finish).collect()
+    }
+}
+
 impl BillingRun<'_> {
     /// The periods of a subscription that are to be rated; nothing when there are none.
     pub(super) async fn account(
@@ -84,11 +105,7 @@ impl BillingRun<'_> {
             }
             Plan::Progressive => {
                 let period = &record.current_period;
-                let thresholds = record.thresholds.is_some();
-                if thresholds
-                    && period.contains(self.at)
-                    && record.ended_at.is_none_or(|end| end > period.from())
-                {
+                if period.contains(self.at) && record.ended_at.is_none_or(|end| end > period.from()) {
                     periods.push((period.clone(), Role::Open));
                 }
             }
@@ -122,15 +139,91 @@ impl BillingRun<'_> {
             .versions
             .iter()
             .any(|version| version.plan.charges.iter().any(|charge| charge.metric.recurring));
+        let first = periods.first().map_or(record.started_at, |(period, _)| period.from());
+        let (mut base, mut recounted, mut known) = (None, None, Vec::new());
+        if lasting {
+            known = store.carried_at(self.namespace, &record.id).await?;
+            (base, recounted) = self.base(store, &subscription, &known, first).await?;
+        }
+        // Units that last, and were not carried, were counted by events of any time before.
+        let from = match &base {
+            Some(base) => base.at(),
+            None if lasting => record.started_at.min(first),
+            None => first,
+        };
+        let mut carrying = Vec::new();
+        if lasting && plan == Plan::Due && periods.iter().any(|(_, role)| *role == Role::Unbilled) {
+            let end = periods.last().map_or(first, |(period, _)| period.to());
+            for at in self.carries(record, end)? {
+                if at > from && !carried_near(&known, at) {
+                    carrying.push(Carrying::new(base.as_ref(), &subscription, at)?);
+                    known.push(at);
+                }
+            }
+        }
         let usages = periods
             .into_iter()
-            .map(|(period, role)| Ok((Usage::new(Arc::clone(&subscription), period)?, role)))
+            .map(|(period, role)| {
+                let subscription = Arc::clone(&subscription);
+                let usage = match &base {
+                    Some(base) => Usage::carrying(base, subscription, period)?,
+                    None => Usage::new(subscription, period)?,
+                };
+                Ok((usage, role))
+            })
             .collect::<Result<Vec<_>, UsageError>>()?;
-        let first = usages.first().map_or(record.started_at, |(usage, _)| usage.period().from());
-        // Units that last were counted by events of any time before.
-        let from = if lasting { record.started_at.min(first) } else { first };
         let record = record.clone();
-        Ok(Some(Account { record, subscription, usages, lasting, unfinished, from, refused: None }))
+        let refused = None;
+        Ok(Some(Account {
+            record,
+            subscription,
+            usages,
+            lasting,
+            carrying,
+            recounted,
+            unfinished,
+            from,
+            refused,
+        }))
+    }
+
+    /// The newest units to start from that are not of after `first`, and the charge for whose sake newer ones cannot be.
+    async fn base(
+        &self,
+        store: &dyn BillingStore,
+        subscription: &Subscription,
+        known: &[Moment],
+        first: Moment,
+    ) -> Result<(Option<Carried>, Option<String>), BillingError> {
+        let mut recounted = None;
+        for at in known.iter().rev().filter(|at| **at <= first) {
+            let Some(carried) = store.carried(self.namespace, &subscription.id, *at).await? else { continue };
+            match carried.lacks(subscription) {
+                None => return Ok((Some(carried), recounted)),
+                Some(charge) => recounted = Some(charge.to_owned()),
+            }
+        }
+        Ok((None, recounted))
+    }
+
+    /// The instants to keep units of: the latest before which no event comes in any more, and the start of its period.
+    ///
+    /// A later run starts from the newest that is not after the first period it looks at. Right after a close that period
+    /// is often the one that holds the instant, and then its start is what is needed: with both kept, a run scans little more
+    /// than the periods it looks at.
+    fn carries(&self, record: &SubscriptionRecord, end: Moment) -> Result<Vec<Moment>, BillingError> {
+        let behind = self.late_window_micros.max(LATE_WINDOW_MICROS) + CARRIED_BEHIND_MICROS;
+        let micros = self.at.micros().saturating_sub(behind).min(end.micros());
+        if micros <= record.started_at.micros() {
+            return Ok(Vec::new());
+        }
+        let settled = Moment::from_micros(micros)
+            .map_err(|error| BillingError::Damaged { what: "period", cause: error.to_string() })?;
+        let period = record
+            .billing_period
+            .period_at(settled, record.current_period.zone())
+            .map_err(UsageError::from)?;
+        Ok(vec![period.from(), settled])
     }
 
     /// Adds the periods before the current one that ended within the late window.

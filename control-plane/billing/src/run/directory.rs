@@ -1,10 +1,11 @@
 //! Which subscription an event belongs to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::MAX_SUBSCRIPTIONS;
 use super::report::Unmatched;
 use crate::BillingError;
+use crate::catalogue::PlanVersion;
 use crate::store::BillingStore;
 use crate::subscription::SubscriptionRecord;
 use crate::usage_source::SourcedEvent;
@@ -14,6 +15,8 @@ pub(super) struct Directory {
     pub(super) records: BTreeMap<String, SubscriptionRecord>,
     /// The subscriptions of each customer.
     by_customer: HashMap<String, Vec<String>>,
+    /// Versions of plans that ask for something in advance.
+    advance: HashSet<(String, u32)>,
 }
 
 impl Directory {
@@ -38,7 +41,33 @@ impl Directory {
                 records.insert(record.id.clone(), record);
             }
         }
-        Ok(Self { records, by_customer })
+        Ok(Self { records, by_customer, advance: HashSet::new() })
+    }
+
+    /// Looks up which plans ask for something in advance.
+    pub(super) async fn read_advance(
+        &mut self,
+        store: &dyn BillingStore,
+        namespace: &str,
+    ) -> Result<(), BillingError> {
+        let changes = self.records.values().flat_map(|record| &record.plans);
+        let codes: BTreeSet<&str> = changes.map(|change| change.plan.as_str()).collect();
+        let mut advance = HashSet::new();
+        for code in codes {
+            for PlanVersion { version, document } in store.plan_versions(namespace, code).await? {
+                let plan = document.plan;
+                if plan.pay_in_advance || plan.charges.iter().any(|charge| charge.pay_in_advance) {
+                    advance.insert((code.to_owned(), version));
+                }
+            }
+        }
+        self.advance = advance;
+        Ok(())
+    }
+
+    /// Whether a subscription ever had a plan that asks for something in advance.
+    pub(super) fn pays_in_advance(&self, record: &SubscriptionRecord) -> bool {
+        record.plans.iter().any(|change| self.advance.contains(&(change.plan.clone(), change.version)))
     }
 
     /// The subscription an event belongs to.

@@ -3,6 +3,10 @@
 //! For each subscription a run looks at the periods that are over and not billed, at those whose invoice was voided, and
 //! at those billed within the late window, for usage that came after. What it finds is a draft; nothing is issued here.
 //!
+//! Units that last from one period to the next are not counted from the first event again: a run that closes a period keeps
+//! what the subscription carried over an instant, and later runs start from there. The instant lies behind the late window,
+//! where no event comes in any more, so late events find their period, and the one after, in the scan.
+//!
 //! Memory: the usage of at most [`MAX_USAGES_PER_SCAN`] periods is held at once (each bounded by rating); more
 //! subscriptions take more scans. Events are not held.
 
@@ -19,7 +23,8 @@ use creto_rating::Moment;
 
 use crate::BillingError;
 use crate::store::BillingStore;
-use crate::usage_source::{SourcedEvent, UsageSource};
+use crate::subscription::SubscriptionRecord;
+use crate::usage_source::{SourceError, SourcedEvent, UsageSource};
 use account::{Account, Plan};
 use directory::Directory;
 pub use report::{RunReport, Unmatched};
@@ -37,6 +42,10 @@ pub const FURTHEST_SHARED_MICROS: i64 = 80 * 86_400_000_000;
 pub const MAX_UNMATCHED_SHOWN: usize = 100;
 /// How long after its period usage is still looked for, by default: 35 days, as long as events are taken in.
 pub const LATE_WINDOW_MICROS: i64 = 35 * 86_400_000_000;
+
+/// How far behind the late window the instant lies whose units are kept for later runs, in microseconds: a day, for events
+/// that were let in just before and are not on disk yet.
+pub const CARRIED_BEHIND_MICROS: i64 = 86_400_000_000;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +79,7 @@ impl<'r> BillingRun<'r> {
         self.each_batch(store, source, Plan::Due).await
     }
 
-    /// Draws up invoices of usage so far where thresholds were passed.
+    /// Draws up invoices of open periods: of usage so far where thresholds were passed, and of what is paid in advance.
     ///
     /// # Errors
     /// As [`BillingRun::draw_up`].
@@ -89,11 +98,19 @@ impl<'r> BillingRun<'r> {
         plan: Plan,
     ) -> Result<RunReport, BillingError> {
         let mut report = RunReport::default();
-        let directory = Directory::read(store, self.namespace).await?;
+        let mut directory = Directory::read(store, self.namespace).await?;
+        if plan == Plan::Progressive {
+            directory.read_advance(store, self.namespace).await?;
+        }
+        let directory = directory;
+        // What is billed before its period ends, of those who are billed so.
+        let concerns = |record: &SubscriptionRecord| {
+            plan != Plan::Progressive || record.thresholds.is_some() || directory.pays_in_advance(record)
+        };
         let mut batch: Vec<Account> = Vec::new();
         let mut held = 0;
         let mut far = Vec::new();
-        for record in directory.records.values() {
+        for record in directory.records.values().filter(|record| concerns(record)) {
             let account = match self.account(store, record, plan).await {
                 Ok(Some(account)) => account,
                 Ok(None) => continue,
@@ -119,9 +136,13 @@ impl<'r> BillingRun<'r> {
             self.bill_batch(store, source, plan, &directory, batch, &mut report).await?;
         }
         for record in far {
+            // Made a second time on purpose: an account holds usage, and however many there are of these, one is held.
             let Some(account) = self.account(store, record, plan).await? else { continue };
+            let recounted = account.recounted.clone();
             match self.bill_batch(store, source, plan, &directory, vec![account], &mut report).await {
-                Err(error @ BillingError::Source(_)) => report.refused.push((record.id.clone(), error)),
+                Err(BillingError::Source(error)) => {
+                    report.refused.push((record.id.clone(), alone(error, recounted).into()));
+                }
                 other => other?,
             }
         }
@@ -173,5 +194,17 @@ impl<'r> BillingRun<'r> {
             }
         }
         Ok(())
+    }
+}
+
+/// What a source says that was asked for one subscription only, and why it was asked for so much.
+fn alone(error: SourceError, recounted: Option<String>) -> SourceError {
+    match recounted {
+        Some(charge) => SourceError(format!(
+            "charge `{charge}` counts otherwise than it did, which takes all its events, and {}; end the subscription and \
+             start a new one",
+            error.0
+        )),
+        None => error,
     }
 }

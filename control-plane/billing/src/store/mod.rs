@@ -7,9 +7,10 @@
 mod sql;
 
 use async_trait::async_trait;
-use creto_rating::{Moment, Period, Subscription};
+use creto_rating::{Carried, Moment, Period, Subscription};
 
 pub use sql::SqlStore;
+pub(crate) use sql::carried::near as carried_near;
 
 use crate::BillingError;
 use crate::catalogue::{PlanDocument, PlanVersion};
@@ -23,6 +24,15 @@ use crate::wallet::{KeptWallet, LedgerEntry, NewCredit, NewWallet};
 
 /// Rows one reading of a list gives.
 pub const MAX_PAGE: u32 = 1_000;
+/// Instants of a subscription whose units that last are kept. At that, no more are kept, and bills start from older ones.
+pub const MAX_CARRIED: usize = 128;
+/// Bytes of JSON that the units of one subscription take at one instant. A subscription that has more is not billed.
+pub const MAX_CARRIED_BYTES: usize = 32 << 20;
+/// How far apart such instants are at least, in microseconds: 7 days.
+pub const CARRIED_APART_MICROS: i64 = 7 * 86_400_000_000;
+/// How long before the newest of them others are kept, in microseconds: 94 days, so that a period whose invoice is voided is
+/// billed again as long as its events are there.
+pub const CARRIED_KEPT_MICROS: i64 = 94 * 86_400_000_000;
 
 /// Settings, plans and customers.
 #[async_trait]
@@ -128,8 +138,23 @@ pub trait InvoiceStore: Send + Sync {
     async fn usage_billed(&self, namespace: &str, subscription: &str) -> Result<i64, BillingError>;
     /// Periods before the current one whose only invoices are void: they are to be billed again.
     async fn reopened(&self, namespace: &str, subscription: &str) -> Result<Vec<Period>, BillingError>;
-    /// Keeps a draft; one of the same kind and period is replaced. Returns it with its id.
-    async fn put_draft(&self, namespace: &str, draft: &Draft) -> Result<Invoice, BillingError>;
+    /// The instants whose units that last are kept of a subscription, in order.
+    async fn carried_at(&self, namespace: &str, subscription: &str) -> Result<Vec<Moment>, BillingError>;
+    /// The units a subscription carried over an instant, if they are kept.
+    async fn carried(
+        &self,
+        namespace: &str,
+        subscription: &str,
+        at: Moment,
+    ) -> Result<Option<Carried>, BillingError>;
+    /// Keeps a draft; one of the same kind and period is replaced. Returns it with its id. In the same transaction it keeps
+    /// units that last: at most [`MAX_CARRIED`] times, each of [`MAX_CARRIED_BYTES`].
+    async fn put_draft(
+        &self,
+        namespace: &str,
+        draft: &Draft,
+        carried: &[Carried],
+    ) -> Result<Invoice, BillingError>;
     /// Drops a draft of a period, when there is nothing to bill any more. `true` when there was one.
     async fn drop_draft(
         &self,
@@ -138,12 +163,14 @@ pub trait InvoiceStore: Send + Sync {
         kind: InvoiceKind,
         period: &Period,
     ) -> Result<bool, BillingError>;
-    /// Closes the current period without an invoice: there was nothing to bill in it.
+    /// Closes the current period without an invoice: there was nothing to bill in it. Keeps units as
+    /// [`InvoiceStore::put_draft`] does.
     async fn close_period(
         &self,
         namespace: &str,
         subscription: &str,
         period: &Period,
+        carried: &[Carried],
     ) -> Result<(), BillingError>;
     /// An invoice.
     async fn invoice(&self, namespace: &str, id: &str) -> Result<Option<Invoice>, BillingError>;

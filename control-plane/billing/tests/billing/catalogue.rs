@@ -32,7 +32,7 @@ model = { type = "standard", rate = 0.25 }
 code = "ahead"
 pay_in_advance = true
 metric = { meter = "a", aggregation = { type = "count" } }
-model = { type = "standard", rate = "1" }
+model = { type = "volume", tiers = [{ from = 0, rate = "1" }] }
 [[charges]]
 code = "gap"
 metric = { meter = "a", aggregation = { type = "count" } }
@@ -56,7 +56,7 @@ model = { type = "package", size = 0, price = "1" }
         "a bare decimal would lose digits",
         "charge `gap` is there twice",
         "a package needs more than zero units",
-        "its usage would be free",
+        "cannot be paid in advance: under a volume model",
     ] {
         assert!(all.contains(part), "{part} is not told:\n{all}");
     }

@@ -93,10 +93,10 @@ async fn a_database_of_a_later_version_is_left_alone() {
     drop(SqlStore::sqlite(&path).await.unwrap());
     let mut raw =
         sqlx::sqlite::SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    sqlx::query("PRAGMA user_version = 3").execute(&mut raw).await.unwrap();
+    sqlx::query("PRAGMA user_version = 4").execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
     let refused = SqlStore::sqlite(&path).await.unwrap_err();
-    assert!(matches!(refused, BillingError::NewerSchema { found: 3, known: 2, .. }), "{refused}");
+    assert!(matches!(refused, BillingError::NewerSchema { found: 4, known: 3, .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -120,5 +120,28 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
         assert_eq!(store.cursor("old", "events").await.unwrap(), 0);
         store.close().await;
         assert!(matches!(store.namespaces("").await, Err(BillingError::Away(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_the_first_version_is_brought_up_to_date() {
+    use sqlx::Connection as _;
+    let server = PostgresServer::start().await;
+    let mut raw = sqlx::postgres::PgConnection::connect(&server.url()).await.unwrap();
+    for script in [
+        "CREATE TABLE billing_schema (version BIGINT NOT NULL)",
+        include_str!("../../migrations/0001_tables.sql"),
+        include_str!("../../migrations/0001_guards_postgres.sql"),
+        "INSERT INTO billing_schema VALUES (1)",
+        "INSERT INTO billing_namespaces (namespace, revision, next_invoice, next_credit_note, next_entry) \
+         VALUES ('old', 3, 1, 1, 1)",
+    ] {
+        sqlx::raw_sql(script).execute(&mut raw).await.unwrap();
+    }
+    for _ in 0..2 {
+        let store: Arc<dyn BillingStore> = Arc::new(SqlStore::postgres(&server.url()).await.unwrap());
+        assert_eq!(store.namespaces("").await.unwrap(), ["old"]);
+        assert_eq!(store.cursor("old", "events").await.unwrap(), 0);
+        store.close().await;
     }
 }

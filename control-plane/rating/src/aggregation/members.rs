@@ -137,6 +137,41 @@ impl Members {
         self.last().filter(|(_, (_, operation))| *operation == Operation::Add).count() as u64
     }
 
+    /// How many values are there when the window starts, and how their number changes in it, operation by operation.
+    pub(super) fn changes(&self, window: &Window) -> (i64, Vec<i64>) {
+        let Self::All { values, .. } = self else {
+            return (0, Vec::new());
+        };
+        let mut changes: Vec<(Order, i64)> = Vec::new();
+        for operations in values.values() {
+            let mut there = false;
+            for (order, operation) in operations {
+                let adds = *operation == Operation::Add;
+                if adds != there {
+                    changes.push((*order, if adds { 1 } else { -1 }));
+                    there = adds;
+                }
+            }
+        }
+        changes.sort_unstable();
+        let in_window = changes.partition_point(|(order, _)| order.at < window.from());
+        let (before, after) = changes.split_at(in_window);
+        (before.iter().map(|(_, change)| change).sum(), after.iter().map(|(_, change)| *change).collect())
+    }
+
+    /// Values that are there at the end.
+    pub(super) fn present(&self) -> BTreeSet<String> {
+        let present = self.last().filter(|(_, (_, operation))| *operation == Operation::Add);
+        present.map(|(value, _)| value.clone()).collect()
+    }
+
+    /// Values that are there before anything happens, since `order`.
+    pub(super) fn there(values: &BTreeSet<String>, prorated: bool, order: Order) -> Result<Self, StateFull> {
+        let mut there = Self::new(prorated);
+        values.iter().try_for_each(|value| there.add(value, order, Operation::Add))?;
+        Ok(there)
+    }
+
     /// What a later period starts with: the last operation on each value. One that was taken away stays taken away when an
     /// earlier event arrives late.
     pub(super) fn carried(&self, prorated: bool) -> Self {

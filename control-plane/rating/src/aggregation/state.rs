@@ -80,13 +80,13 @@ pub struct Step {
 /// is what one pass over all events in order would give. Repeats must have been removed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    recipe: Arc<Recipe>,
-    events: u64,
-    body: Body,
+    pub(super) recipe: Arc<Recipe>,
+    pub(super) events: u64,
+    pub(super) body: Body,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Body {
+pub(super) enum Body {
     /// Count, sum and custom: the sum, the sum of value times days, and the values in order where that matters.
     Sum {
         total: Total,
@@ -128,7 +128,7 @@ impl State {
                 Body::Sum { total: Total::default(), days: Total::default(), log }
             }
             Aggregation::Max { .. } => Body::Max(None),
-            Aggregation::UniqueCount { .. } => Body::Members(Members::new(recipe.metric.prorated)),
+            Aggregation::UniqueCount { .. } => Body::Members(Members::new(recipe.every_operation())),
             Aggregation::WeightedSum { .. } => {
                 Body::Weighted { last: Total::default(), micros: Total::default() }
             }
@@ -325,24 +325,39 @@ impl State {
         if !self.recipe.metric.recurring || self.recipe.metric != recipe.metric {
             return None;
         }
-        let window = &recipe.window;
         let body = match &self.body {
-            Body::Sum { total, .. } => Body::Sum {
-                total: total.clone(),
-                days: if recipe.metric.prorated { total.times(window.days()) } else { Total::default() },
-                log: recipe.ordered.then(|| Log::starting_with(total.clone())),
-            },
-            Body::Members(members) => Body::Members(members.carried(recipe.metric.prorated)),
-            Body::Weighted { last, .. } => {
-                Body::Weighted { last: last.clone(), micros: last.times(window.micros_from(window.from())) }
-            }
+            Body::Sum { total, .. } => Body::summed(recipe, total.clone()),
+            Body::Members(members) => Body::Members(members.carried(recipe.every_operation())),
+            Body::Weighted { last, .. } => Body::weighted(recipe, last.clone()),
             Body::Max(_) | Body::Latest(_) => return None,
         };
         Some(Self { recipe: Arc::clone(recipe), events: 0, body })
     }
 }
 
+impl Body {
+    /// A sum that was there before the window.
+    pub(super) fn summed(recipe: &Recipe, total: Total) -> Self {
+        Self::Sum {
+            days: if recipe.metric.prorated { total.times(recipe.window.days()) } else { Total::default() },
+            log: recipe.ordered.then(|| Log::starting_with(total.clone())),
+            total,
+        }
+    }
+
+    /// A running sum that was there before the window.
+    pub(super) fn weighted(recipe: &Recipe, last: Total) -> Self {
+        let window = &recipe.window;
+        Self::Weighted { micros: last.times(window.micros_from(window.from())), last }
+    }
+}
+
 impl Recipe {
+    /// Whether it matters when a distinct value came and went, and not just whether it is there.
+    pub(super) const fn every_operation(&self) -> bool {
+        self.metric.prorated || self.ordered
+    }
+
     /// Where an event of this order falls.
     #[must_use]
     pub fn place(&self, order: Order) -> Placed {

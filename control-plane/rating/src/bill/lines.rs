@@ -69,18 +69,25 @@ fn charge_lines(
         let filter = (key.price < charge.filters.len()).then_some(key.price);
         let model = charge.model_of(filter);
         let finished = bucket.total.state.finish();
-        let prorated =
-            charge.metric.prorated.then(|| (bucket.total.state.steps(), segment.window.period_days()));
-        let units = finished.units.or_zero();
-        let measured = Measured {
-            units: units.clone(),
-            full_units: finished.full_units.or_zero(),
-            events: finished.events,
-            carried: bucket.total.amount.exact(),
-            values: bucket.total.state.values(),
-            prorated,
+        let measured = if charge.pay_in_advance {
+            in_advance(&bucket)
+        } else {
+            let prorated =
+                charge.metric.prorated.then(|| (bucket.total.state.steps(), segment.window.period_days()));
+            Measured {
+                units: finished.units.or_zero(),
+                full_units: finished.full_units.or_zero(),
+                events: finished.events,
+                carried: bucket.total.amount.exact(),
+                values: bucket.total.state.values(),
+                prorated,
+            }
         };
-        let fee = Fee::rounded(model.price(&measured), usage.currency)?;
+        let units = measured.units.clone();
+        // Nobody pays a first tier's flat fee in advance: it is due with the first use.
+        let idle = charge.pay_in_advance && units.is_zero() && !model.prices_events();
+        let price = if idle { Exact::zero() } else { model.price(&measured) };
+        let fee = Fee::rounded(price, usage.currency)?;
         let unused = finished.events == 0 && units.is_zero();
         if unused && fee.precise.is_zero() {
             continue;
@@ -111,6 +118,19 @@ fn charge_lines(
         }
     }
     Ok(rated)
+}
+
+/// What is paid for in advance: what there was more of than before, event by event.
+fn in_advance(bucket: &Bucket) -> Measured {
+    let growth = bucket.total.state.growth();
+    Measured {
+        full_units: growth.units.clone(),
+        units: growth.units,
+        events: growth.events,
+        carried: bucket.total.amount.exact(),
+        values: growth.values,
+        prorated: None,
+    }
 }
 
 fn plan_line(currency: Currency, segment: &Segment, charged: &[Rated]) -> Result<Option<Rated>, FeeTooLarge> {

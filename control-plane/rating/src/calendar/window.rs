@@ -24,6 +24,14 @@ impl Window {
         Self::cut(period, period.from(), period.to(), None)
     }
 
+    /// An empty window: everything before `moment` lies before it, everything else after.
+    pub(crate) fn just_from(moment: Moment) -> Self {
+        let zone = Zone::utc();
+        let day = zone.day(moment);
+        let (period_days, period_micros) = (1, 1);
+        Self { from: moment, to: moment, first_day: day, last_day: day, period_days, period_micros, zone }
+    }
+
     /// The part `[from, to)` of `period`, which must lie within it; `next` is where the following part starts.
     pub(crate) fn cut(period: &Period, from: Moment, to: Moment, next: Option<Moment>) -> Self {
         let zone = period.zone().clone();

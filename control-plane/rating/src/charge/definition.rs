@@ -30,7 +30,8 @@ pub struct Charge {
     /// Properties a fee is attributed by. They do not change the price.
     #[serde(default)]
     pub attribute_by: Vec<String>,
-    /// Whether each event is billed when it happens; the invoice of the period leaves the charge out.
+    /// Whether it may be billed as its events come in, before the period ends. What is paid for is the most there was at
+    /// any time of the period: an event below zero gives nothing back.
     #[serde(default)]
     pub pay_in_advance: bool,
     /// The least the charge comes to in a period, in the main unit; prorated by days.
@@ -90,6 +91,12 @@ impl Charge {
     #[must_use]
     pub fn model_of(&self, filter: Option<usize>) -> &Model {
         filter.and_then(|place| self.filters.get(place)).map_or(&self.model, |filter| &filter.model)
+    }
+
+    /// Whether the events of a price are to be kept in order.
+    pub(crate) fn needs_order(&self, filter: Option<usize>) -> bool {
+        let rises = self.pay_in_advance && !matches!(self.metric.aggregation, Aggregation::Count);
+        rises || self.model_of(filter).needs_order(&self.metric)
     }
 
     /// Whether the parts hold, and fit each other.

@@ -96,6 +96,11 @@ impl Exact {
         if self.0.is_integer() { self.0.to_integer().to_i64() } else { None }
     }
 
+    /// When it is a whole number.
+    pub(crate) fn to_whole(&self) -> Option<BigInt> {
+        self.0.is_integer().then(|| self.0.to_integer())
+    }
+
     /// As a quantity of 18 decimals, half-up; `None` beyond 18 digits before the point.
     #[must_use]
     pub fn to_quantity(&self) -> Option<Quantity> {

@@ -13,6 +13,16 @@ pub struct Total {
 }
 
 impl Total {
+    /// The sum that comes to `sum`; nothing for more decimals than quantities have.
+    pub(crate) fn of(sum: &Exact) -> Option<Self> {
+        Some(Self { atto: 0, spilled: sum.times_ten_to(MAX_FRACTION_DIGITS as i32).to_whole()? })
+    }
+
+    /// What it comes to, in the smallest part of a quantity.
+    pub(crate) fn atto(&self) -> BigInt {
+        &self.spilled + self.atto
+    }
+
     /// Adds one quantity.
     pub fn add(&mut self, quantity: Quantity) {
         self.add_atto(quantity.atto());

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use creto_rating::{
-    AdvanceError, AdvanceMeter, Aggregation, Charge, Currency, Model, OPERATION_PROPERTY, Percentage, Window,
+    Adjustments, AdvanceError, AdvanceMeter, Aggregation, Charge, Currency, Exact, Model, OPERATION_PROPERTY,
+    Percentage, UsageEvent, Window, bill_events,
 };
+use proptest::prelude::*;
 
-use crate::speech::{DAY, august, charge, event, later, number, q, standard, sum, text};
+use crate::speech::{DAY, august, charge, event, later, number, plan, q, standard, subscribed, sum, text};
 
 fn meter(mut charge: Charge) -> AdvanceMeter {
     charge.pay_in_advance = true;
@@ -96,4 +98,80 @@ fn the_thousandth_event_costs_no_more_work_than_the_first() {
     time(100);
     // Twenty times the events, in far less than the four hundred times that copying all of them takes.
     assert!(time(20_000) < time(1_000) * 100 + Duration::from_millis(100));
+}
+
+/// What the bill of August asks for, from all of its events.
+fn billed(charge: Charge, events: &[UsageEvent]) -> (i64, Exact) {
+    let mut advance = charge;
+    advance.pay_in_advance = true;
+    let subscription = subscribed(plan(vec![advance]));
+    let none = Adjustments::none(august().to());
+    let draft = bill_events(&august(), &subscription, events.to_vec(), &none).unwrap();
+    (draft.subtotal_minor, draft.lines.iter().map(|line| &line.fee.precise).sum())
+}
+
+#[test]
+fn the_bill_asks_for_the_most_there_was_and_nothing_without_use() {
+    let used = |values: &[&str]| {
+        let of = |(place, value): (usize, &&str)| {
+            event(place as u64, later(august().from(), place as i64 * DAY), &[("n", number(value))])
+        };
+        values.iter().enumerate().map(of).collect::<Vec<_>>()
+    };
+    let tokens = || charge("tokens", sum("n"), standard("1"));
+    // +10, then -6, then +10: the last one adds four to the most there was.
+    assert_eq!(billed(tokens(), &used(&["10"])).0, 1_000);
+    assert_eq!(billed(tokens(), &used(&["10", "-6"])).0, 1_000);
+    assert_eq!(billed(tokens(), &used(&["10", "-6", "10"])).0, 1_400);
+    let flat = Model::Graduated { tiers: crate::speech::tiers(&[("0", "inf", "1", "2")]) };
+    assert_eq!(
+        billed(charge("tokens", sum("n"), flat.clone()), &[]).0,
+        0,
+        "no flat fee before the first use"
+    );
+    assert_eq!(billed(charge("tokens", sum("n"), flat), &used(&["3"])).0, 500);
+}
+
+proptest! {
+    #[test]
+    fn the_bill_asks_for_what_the_events_were_billed_one_by_one(
+        all in proptest::collection::vec((-20_i64..60, 0_usize..4, any::<bool>(), 0_i64..30), 0..40),
+        model in 0_usize..5,
+        metric in 0_usize..3,
+    ) {
+        let list = crate::speech::tiers(&[("0", "10", "0.013", "0.2"), ("10", "inf", "0.007", "0")]);
+        let percentage = Percentage { rate: q("0.31"), fixed: q("0.004"), ..Percentage::default() };
+        let by_event = Percentage { free_events: Some(2), ..percentage.clone() };
+        let model = match model {
+            0 => standard("0.0041"),
+            1 => Model::Graduated { tiers: list },
+            2 => Model::Package { size: q("7"), price: q("0.333"), free: q("5") },
+            3 if metric < 2 => Model::Percentage(by_event),
+            _ => Model::Percentage(percentage),
+        };
+        let aggregation = match metric {
+            0 => sum("n"),
+            1 => Aggregation::Count,
+            _ => Aggregation::UniqueCount { field: "user".into() },
+        };
+        let mut events: Vec<UsageEvent> = Vec::new();
+        for (place, (n, user, removes, day)) in all.into_iter().enumerate() {
+            let operation = text(if removes { "remove" } else { "add" });
+            let user = text(["ann", "bob", "cy", "di"][user]);
+            let properties =
+                [("n", number(&n.to_string())), ("user", user), (OPERATION_PROPERTY, operation)];
+            events.push(event(place as u64, later(august().from(), day * DAY), &properties));
+        }
+        let charge = charge("tokens", aggregation, model);
+        let whole = billed(charge.clone(), &events);
+        events.sort_by_key(|event| event.order);
+        let mut meter = meter(charge);
+        let mut one_by_one = (0, Exact::zero());
+        for event in &events {
+            if let Some(due) = meter.bill(event).unwrap() {
+                one_by_one = (one_by_one.0 + due.fee.minor, one_by_one.1 + due.fee.precise);
+            }
+        }
+        prop_assert_eq!(whole, one_by_one);
+    }
 }

@@ -6,6 +6,7 @@ mod aggregations;
 mod bad_input;
 mod bills;
 mod calendars;
+mod carried;
 mod expressions;
 mod in_advance;
 mod intervals;

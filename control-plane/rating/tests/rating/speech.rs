@@ -79,6 +79,7 @@ pub(crate) fn plan(charges: Vec<Charge>) -> Plan {
         currency: Currency::USD,
         interval: Interval::Monthly,
         amount: Quantity::ZERO,
+        pay_in_advance: false,
         commitment: None,
         charges,
         taxes: Vec::new(),

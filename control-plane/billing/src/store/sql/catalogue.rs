@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use creto_rating::Moment;
 
-use super::engine::Work;
-use super::row::Row;
 use super::{SqlStore, missing, parsed, written};
 use crate::BillingError;
 use crate::catalogue::{PlanDocument, PlanVersion};
 use crate::customer::{BillingSettings, Customer};
 use crate::store::{CatalogueStore, MAX_PAGE};
+use creto_sql::Row;
+use creto_sql::Work;
 
 pub(super) async fn settings(
     work: &mut dyn Work,
@@ -97,7 +97,7 @@ impl CatalogueStore for SqlStore {
         settings.validate()?;
         let mut work = self.work(namespace).await?;
         work.run(PUT, vec![namespace.into(), written("settings", settings)?.into()]).await?;
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn settings(&self, namespace: &str) -> Result<Option<BillingSettings>, BillingError> {
@@ -119,8 +119,13 @@ impl CatalogueStore for SqlStore {
         let version = last.map_or(0, |last| last.version).saturating_add(1);
         let code = plan.plan.code.as_str();
         let document = written("plan", &plan)?;
-        let row =
-            vec![namespace.into(), code.into(), version.into(), plan.effective_from.into(), document.into()];
+        let row = vec![
+            namespace.into(),
+            code.into(),
+            version.into(),
+            plan.effective_from.micros().into(),
+            document.into(),
+        ];
         work.run(PUT, row).await?;
         work.commit().await?;
         Ok(PlanVersion { version, document: plan })
@@ -157,7 +162,7 @@ impl CatalogueStore for SqlStore {
         }
         let row = vec![namespace.into(), new.id.as_str().into(), written("customer", new)?.into()];
         work.run(PUT, row).await?;
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn customer(&self, namespace: &str, id: &str) -> Result<Option<Customer>, BillingError> {

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use creto_rating::Moment;
 
 use super::catalogue::settings;
-use super::engine::Work;
 use super::operations::{Counter, done_before, next, remember};
-use super::row::Row;
 use super::{invoices, missing};
 use crate::BillingError;
 use crate::credit_note::{
@@ -18,6 +16,8 @@ use crate::customer::refused;
 use crate::invoice::{InvoiceState, LineItem};
 use crate::signature::{InvoiceKey, read_signed};
 use crate::store::MAX_PAGE;
+use creto_sql::Row;
+use creto_sql::Work;
 
 const SCHEMA: u32 = 1;
 
@@ -113,7 +113,7 @@ pub(super) async fn issue(
         document.invoice.as_str().into(),
         document.customer.as_str().into(),
         document.currency.code().into(),
-        asked.at.into(),
+        asked.at.micros().into(),
         total_minor.into(),
         json.as_str().into(),
     ];

@@ -2,12 +2,12 @@
 
 use creto_rating::{LineKind, Moment, Period};
 
-use super::engine::Work;
 use super::operations::{Counter, next};
-use super::row::Row;
 use super::{missing, parsed, subscriptions, written};
 use crate::BillingError;
 use crate::invoice::{Booking, Draft, Invoice, InvoiceKind, RatedLine, Standing};
+use creto_sql::Row;
+use creto_sql::Work;
 
 pub(super) async fn bookings(
     work: &mut dyn Work,
@@ -18,7 +18,7 @@ pub(super) async fn bookings(
     const LIST: &str = "SELECT document FROM billing_bookings WHERE namespace = $1 AND subscription = $2 \
          AND period_from >= $3 ORDER BY period_from, line";
     let (_, revision) = subscriptions::known(work, namespace, subscription).await?;
-    let rows = work.rows(LIST, vec![namespace.into(), subscription.into(), from.into()]).await?;
+    let rows = work.rows(LIST, vec![namespace.into(), subscription.into(), from.micros().into()]).await?;
     let read = |mut row: Row| parsed("booking", &row.text()?);
     Ok((revision, rows.into_iter().map(read).collect::<Result<_, _>>()?))
 }
@@ -38,7 +38,10 @@ pub(super) async fn book(
          DO UPDATE SET net_minor = excluded.net_minor, document = excluded.document";
     let (period_from, key) = (line.facts.period_from, line.facts.key());
     let found = work
-        .row(FIND, vec![namespace.into(), subscription.into(), period_from.into(), key.as_str().into()])
+        .row(
+            FIND,
+            vec![namespace.into(), subscription.into(), period_from.micros().into(), key.as_str().into()],
+        )
         .await?;
     let before: Option<Booking> = found.map(|mut row| parsed("booking", &row.text()?)).transpose()?;
     let before = before.map(|booking| booking.amounts).unwrap_or_default();
@@ -49,7 +52,7 @@ pub(super) async fn book(
     let row = vec![
         namespace.into(),
         subscription.into(),
-        period_from.into(),
+        period_from.micros().into(),
         key.into(),
         net.into(),
         kind.into(),
@@ -77,8 +80,8 @@ pub(super) async fn put(
         return Err(missing(namespace, "subscription of the customer", &draft.customer));
     }
     draft.total_minor()?;
-    let at = || -> Vec<super::row::Given> {
-        vec![namespace.into(), draft.subscription.as_str().into(), draft.period.from().into()]
+    let at = || -> Vec<creto_sql::Given> {
+        vec![namespace.into(), draft.subscription.as_str().into(), draft.period.from().micros().into()]
     };
     if draft.kind == InvoiceKind::Period
         && let Some(mut row) = work.row(ISSUED, at()).await?
@@ -109,7 +112,7 @@ pub(super) async fn put(
                 draft.customer.as_str().into(),
                 draft.kind.name().into(),
                 written("period", &draft.period)?.into(),
-                draft.period.from().into(),
+                draft.period.from().micros().into(),
                 draft.currency.code().into(),
                 document.into(),
             ];
@@ -137,6 +140,6 @@ pub(super) async fn drop(
 ) -> Result<bool, BillingError> {
     const DROP: &str = "DELETE FROM billing_invoices WHERE namespace = $1 AND subscription = $2 AND kind = $3 \
          AND period_from = $4 AND state = 'draft'";
-    let row = vec![namespace.into(), subscription.into(), kind.name().into(), period.from().into()];
+    let row = vec![namespace.into(), subscription.into(), kind.name().into(), period.from().micros().into()];
     Ok(work.run(DROP, row).await? > 0)
 }

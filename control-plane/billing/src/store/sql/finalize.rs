@@ -4,7 +4,6 @@ use creto_rating::Moment;
 
 use super::catalogue::{known_customer, settings};
 use super::credit_notes::{Asked, issue as issue_note};
-use super::engine::Work;
 use super::operations::{Counter, next};
 use super::{draft, invoices, settle, subscriptions, written};
 use crate::BillingError;
@@ -12,6 +11,7 @@ use crate::credit_note::CreditLine;
 use crate::customer::Customer;
 use crate::invoice::{Draft, InvoiceDocument, InvoiceKind, InvoiceState, LateCredit, SignedInvoice};
 use crate::store::Finalize;
+use creto_sql::Work;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -92,9 +92,9 @@ async fn keep(
         document.id.as_str().into(),
         state.name().into(),
         sequence.into(),
-        document.due_at.into(),
+        document.due_at.micros().into(),
         document.due_minor.into(),
-        paid.then_some(document.issued_at).into(),
+        paid.then_some(document.issued_at.micros()).into(),
         json.into(),
     ];
     work.run(KEEP, row).await?;
@@ -115,7 +115,7 @@ async fn keep_lines(
             invoice.into(),
             number.into(),
             of.subscription.as_str().into(),
-            line.facts.period_from.into(),
+            line.facts.period_from.micros().into(),
             line.facts.key().into(),
             line.amounts.total_minor.into(),
             written("line", line)?.into(),
@@ -143,7 +143,7 @@ async fn give_back_late(
         let given = vec![
             namespace.into(),
             of.subscription.as_str().into(),
-            facts.period_from.into(),
+            facts.period_from.micros().into(),
             facts.key().into(),
         ];
         let mut left = amounts.total_minor;

@@ -1,12 +1,11 @@
 //! Invoices: reading them, paying, voiding.
 
 use async_trait::async_trait;
-use creto_rating::{Moment, Period};
+use creto_rating::{Carried, Moment, Period};
 
-use super::engine::Work;
+use super::moments::Moments as _;
 use super::operations::{done_before, remember};
-use super::row::Row;
-use super::{SqlStore, credit_notes, draft, finalize, missing, parsed, settle, subscriptions};
+use super::{SqlStore, carried, credit_notes, draft, finalize, missing, parsed, settle, subscriptions};
 use crate::BillingError;
 use crate::credit_note::{KeptCreditNote, MAX_REASON_CHARS, NewCreditNote};
 use crate::customer::refused;
@@ -16,6 +15,8 @@ use crate::invoice::{
 use crate::signature::{InvoiceKey, read_signed};
 use crate::store::{Finalize, InvoiceSelection, InvoiceStore, MAX_PAGE};
 use crate::subscription::SubscriptionStatus;
+use creto_sql::Row;
+use creto_sql::Work;
 
 fn damaged(cause: &str) -> BillingError {
     BillingError::Damaged { what: "invoice", cause: cause.to_owned() }
@@ -100,7 +101,7 @@ async fn no_longer_overdue(
     const OVERDUE: &str = "SELECT id FROM billing_invoices WHERE namespace = $1 AND subscription = $2 \
          AND state = 'finalized' AND due_at < $3 AND due_minor > 0 LIMIT 1";
     let (mut record, _) = subscriptions::known(work, namespace, subscription).await?;
-    let left = work.row(OVERDUE, vec![namespace.into(), subscription.into(), at.into()]).await?;
+    let left = work.row(OVERDUE, vec![namespace.into(), subscription.into(), at.micros().into()]).await?;
     if record.status == SubscriptionStatus::PastDue && left.is_none() {
         record.status = SubscriptionStatus::Active;
         subscriptions::keep(work, namespace, &record, false).await?;
@@ -118,7 +119,7 @@ async fn set_state(
 ) -> Result<(), BillingError> {
     const SET: &str = "UPDATE billing_invoices SET state = $3, settled_at = $4, reason = $5 WHERE namespace = $1 \
          AND id = $2 AND state = 'finalized'";
-    let row = vec![namespace.into(), invoice.into(), state.name().into(), at.into(), reason.into()];
+    let row = vec![namespace.into(), invoice.into(), state.name().into(), at.micros().into(), reason.into()];
     work.run(SET, row).await?;
     Ok(())
 }
@@ -138,7 +139,7 @@ impl InvoiceStore for SqlStore {
         const SUM: &str = "SELECT CAST(COALESCE(SUM(net_minor), 0) AS BIGINT) FROM billing_bookings \
              WHERE namespace = $1 AND subscription = $2 AND kind = 'usage'";
         let row = self.read().await?.row(SUM, vec![namespace.into(), subscription.into()]).await?;
-        row.map_or(Ok(0), |mut row| row.number())
+        Ok(row.map_or(Ok(0), |mut row| row.number())?)
     }
 
     async fn reopened(&self, namespace: &str, subscription: &str) -> Result<Vec<Period>, BillingError> {
@@ -149,14 +150,34 @@ impl InvoiceStore for SqlStore {
              ORDER BY period_from";
         let mut work = self.read().await?;
         let (record, _) = subscriptions::known(&mut *work, namespace, subscription).await?;
-        let given = vec![namespace.into(), subscription.into(), record.current_period.from().into()];
+        let given = vec![namespace.into(), subscription.into(), record.current_period.from().micros().into()];
         let rows = work.rows(LIST, given).await?;
         rows.into_iter().map(|mut row| parsed("period", &row.text()?)).collect()
     }
 
-    async fn put_draft(&self, namespace: &str, new: &Draft) -> Result<Invoice, BillingError> {
+    async fn carried_at(&self, namespace: &str, subscription: &str) -> Result<Vec<Moment>, BillingError> {
+        carried::instants(&mut *self.read().await?, namespace, subscription).await
+    }
+
+    async fn carried(
+        &self,
+        namespace: &str,
+        subscription: &str,
+        at: Moment,
+    ) -> Result<Option<Carried>, BillingError> {
+        carried::at(&mut *self.read().await?, namespace, subscription, at).await
+    }
+
+    async fn put_draft(
+        &self,
+        namespace: &str,
+        new: &Draft,
+        units: &[Carried],
+    ) -> Result<Invoice, BillingError> {
         let mut work = self.work(namespace).await?;
         let invoice = draft::put(&mut *work, namespace, new).await?;
+        let (record, _) = subscriptions::known(&mut *work, namespace, &new.subscription).await?;
+        carried::keep(&mut *work, namespace, &record, new.period.to(), units).await?;
         work.commit().await?;
         Ok(invoice)
     }
@@ -179,14 +200,16 @@ impl InvoiceStore for SqlStore {
         namespace: &str,
         subscription: &str,
         period: &Period,
+        units: &[Carried],
     ) -> Result<(), BillingError> {
         let mut work = self.work(namespace).await?;
         let (mut record, _) = subscriptions::known(&mut *work, namespace, subscription).await?;
+        carried::keep(&mut *work, namespace, &record, period.to(), units).await?;
         if record.current_period == *period {
             record.current_period = record.period_after(period)?;
             subscriptions::keep(&mut *work, namespace, &record, false).await?;
         }
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn invoice(&self, namespace: &str, id: &str) -> Result<Option<Invoice>, BillingError> {
@@ -317,7 +340,7 @@ impl InvoiceStore for SqlStore {
              ON s.namespace = i.namespace AND s.id = i.subscription WHERE i.namespace = $1 AND i.state = 'finalized' \
              AND i.due_at < $2 AND i.due_minor > 0 AND s.status = 'active'";
         let mut work = self.work(namespace).await?;
-        let rows = work.rows(LIST, vec![namespace.into(), at.into()]).await?;
+        let rows = work.rows(LIST, vec![namespace.into(), at.micros().into()]).await?;
         let mut changed = 0;
         for mut row in rows {
             let (mut record, _) = subscriptions::known(&mut *work, namespace, &row.text()?).await?;

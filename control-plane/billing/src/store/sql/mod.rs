@@ -1,41 +1,45 @@
-//! The store in SQL: statements that SQLite and PostgreSQL both take, over one engine or the other.
+//! The store in SQL: statements that SQLite and PostgreSQL both take.
 
+pub(crate) mod carried;
 mod catalogue;
 mod credit_notes;
 mod draft;
-mod engine;
 mod finalize;
 mod invoices;
+mod moments;
 mod operations;
 mod outbox;
-mod postgres;
-mod row;
 mod settle;
-mod sqlite;
 mod subscriptions;
 mod triggers;
 mod upkeep;
 mod wallets;
 
 use std::path::Path;
-use std::sync::Arc;
 
+use creto_sql::{Database, Schema, Step, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::BillingError;
-use engine::{Engine, Work};
+
+const SCHEMA: Schema = Schema {
+    name: "billing",
+    steps: &[
+        Step {
+            tables: include_str!("../../../migrations/0001_tables.sql"),
+            sqlite: include_str!("../../../migrations/0001_guards_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0001_guards_postgres.sql"),
+        },
+        Step { tables: include_str!("../../../migrations/0002_cursors.sql"), sqlite: "", postgres: "" },
+        Step { tables: include_str!("../../../migrations/0003_carried.sql"), sqlite: "", postgres: "" },
+    ],
+};
 
 /// Billing in SQLite or PostgreSQL.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SqlStore {
-    engine: Arc<dyn Engine>,
-}
-
-impl std::fmt::Debug for SqlStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SqlStore({})", self.engine.place())
-    }
+    database: Database,
 }
 
 impl SqlStore {
@@ -44,7 +48,7 @@ impl SqlStore {
     /// # Errors
     /// [`BillingError::Open`], [`BillingError::NewerSchema`] or [`BillingError::Away`].
     pub async fn sqlite(path: &Path) -> Result<Self, BillingError> {
-        Ok(Self { engine: Arc::new(sqlite::SqliteEngine::open(path).await?) })
+        Ok(Self { database: Database::sqlite(path, &SCHEMA).await? })
     }
 
     /// A store in PostgreSQL, at a URL such as `postgres://user@host/database`. Its tables begin with `billing_`.
@@ -52,7 +56,7 @@ impl SqlStore {
     /// # Errors
     /// [`BillingError::NewerSchema`] or [`BillingError::Away`].
     pub async fn postgres(url: &str) -> Result<Self, BillingError> {
-        Ok(Self { engine: Arc::new(postgres::PostgresEngine::connect(url).await?) })
+        Ok(Self { database: Database::postgres(url, &SCHEMA).await? })
     }
 
     /// A transaction that may change a namespace. Until it ends no other does.
@@ -61,14 +65,14 @@ impl SqlStore {
              next_entry) VALUES ($1, 0, 1, 1, 1) ON CONFLICT (namespace) DO NOTHING";
         // Takes the row's lock in PostgreSQL; SQLite has one writer.
         const LOCK: &str = "UPDATE billing_namespaces SET revision = revision + 1 WHERE namespace = $1";
-        let mut work = self.engine.begin().await?;
+        let mut work = self.database.begin().await?;
         work.run(MAKE, vec![namespace.into()]).await?;
         work.run(LOCK, vec![namespace.into()]).await?;
         Ok(work)
     }
 
     async fn read(&self) -> Result<Box<dyn Work>, BillingError> {
-        self.engine.read().await
+        Ok(self.database.read().await?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Idempotency keys, and the counters of a namespace.
 
-use super::engine::Work;
 use crate::BillingError;
 use crate::customer::{id_problem, refused};
+use creto_sql::Work;
 
 /// The answer to a request that was done before under this key.
 pub(super) async fn done_before(
@@ -19,7 +19,7 @@ pub(super) async fn done_before(
     if row.text()? != request {
         return Err(BillingError::KeyReused(key.to_owned()));
     }
-    row.text().map(Some)
+    Ok(Some(row.text()?))
 }
 
 pub(super) async fn remember(
@@ -62,5 +62,5 @@ pub(super) async fn next(
         }
     };
     let row = work.row(statement, vec![namespace.into()]).await?;
-    row.ok_or_else(|| super::missing(namespace, "namespace", namespace))?.number()
+    Ok(row.ok_or_else(|| super::missing(namespace, "namespace", namespace))?.number()?)
 }

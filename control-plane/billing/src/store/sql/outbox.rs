@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use creto_rating::{Moment, Quantity};
 
-use super::engine::Work;
+use super::moments::Moments as _;
 use super::operations::{Counter, next};
-use super::row::Row;
 use super::{SqlStore, written};
 use crate::BillingError;
 use crate::store::MAX_PAGE;
@@ -13,6 +12,8 @@ use crate::stripe::{
     Enqueued, HourTotal, KeptItem, MAX_CLAIM, MAX_ERROR_BYTES, MAX_PURGE, MeterEvent, OutboxItem, OutboxKind,
     OutboxState, OutboxStore,
 };
+use creto_sql::Row;
+use creto_sql::Work;
 
 pub(super) async fn put(
     work: &mut dyn Work,
@@ -29,7 +30,7 @@ pub(super) async fn put(
         item.kind.name().into(),
         position.into(),
         item.payload.as_str().into(),
-        at.into(),
+        at.micros().into(),
     ];
     Ok(work.run(PUT, row).await? > 0)
 }
@@ -71,7 +72,7 @@ async fn sent_before(
         namespace.into(),
         total.customer.as_str().into(),
         total.event_name.as_str().into(),
-        total.hour.into(),
+        total.hour.micros().into(),
     ];
     let Some(mut row) = work.row(FIND, given).await? else { return Ok((0, Quantity::ZERO)) };
     let revision = row.number()?;
@@ -130,7 +131,7 @@ impl OutboxStore for SqlStore {
                 namespace.into(),
                 total.customer.as_str().into(),
                 total.event_name.as_str().into(),
-                total.hour.into(),
+                total.hour.micros().into(),
                 revision.into(),
                 total.total.to_string().into(),
             ];
@@ -154,10 +155,10 @@ impl OutboxStore for SqlStore {
              first_sent_at = COALESCE(first_sent_at, $4) WHERE namespace = $1 AND id = $2 RETURNING id, kind, state, \
              payload, progress, attempts, next_at, first_sent_at, error";
         let mut work = self.work(namespace).await?;
-        let given = vec![namespace.into(), kind.name().into(), at.into(), MAX_CLAIM.into()];
+        let given = vec![namespace.into(), kind.name().into(), at.micros().into(), MAX_CLAIM.into()];
         let mut claimed = Vec::new();
         for mut row in work.rows(LIST, given).await? {
-            let given = vec![namespace.into(), row.text()?.into(), until.into(), at.into()];
+            let given = vec![namespace.into(), row.text()?.into(), until.micros().into(), at.micros().into()];
             if let Some(row) = work.row(CLAIM, given).await? {
                 claimed.push(kept(row)?);
             }
@@ -173,14 +174,14 @@ impl OutboxStore for SqlStore {
         for id in ids {
             work.run(ACK, vec![namespace.into(), id.into()]).await?;
         }
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn progressed(&self, namespace: &str, id: &str, progress: &str) -> Result<(), BillingError> {
         const KEEP: &str = "UPDATE billing_outbox SET progress = $3 WHERE namespace = $1 AND id = $2";
         let mut work = self.work(namespace).await?;
         work.run(KEEP, vec![namespace.into(), id.into(), progress.into()]).await?;
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn retry(
@@ -194,9 +195,10 @@ impl OutboxStore for SqlStore {
              AND state = 'sending'";
         let mut work = self.work(namespace).await?;
         for id in ids {
-            work.run(KEEP, vec![namespace.into(), id.into(), next_at.into(), short(error).into()]).await?;
+            work.run(KEEP, vec![namespace.into(), id.into(), next_at.micros().into(), short(error).into()])
+                .await?;
         }
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn not_received(&self, namespace: &str, ids: &[String]) -> Result<(), BillingError> {
@@ -206,7 +208,7 @@ impl OutboxStore for SqlStore {
         for id in ids {
             work.run(KEEP, vec![namespace.into(), id.into()]).await?;
         }
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn dead(&self, namespace: &str, ids: &[String], error: &str) -> Result<(), BillingError> {
@@ -216,7 +218,7 @@ impl OutboxStore for SqlStore {
         for id in ids {
             work.run(KEEP, vec![namespace.into(), id.into(), short(error).into()]).await?;
         }
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn outbox(&self, namespace: &str, state: OutboxState) -> Result<Vec<KeptItem>, BillingError> {
@@ -229,7 +231,7 @@ impl OutboxStore for SqlStore {
     async fn is_due(&self, namespace: &str, at: Moment) -> Result<bool, BillingError> {
         const FIND: &str = "SELECT id FROM billing_outbox WHERE namespace = $1 AND state IN ('pending', 'sending') \
              AND next_at <= $2 LIMIT 1";
-        Ok(self.read().await?.row(FIND, vec![namespace.into(), at.into()]).await?.is_some())
+        Ok(self.read().await?.row(FIND, vec![namespace.into(), at.micros().into()]).await?.is_some())
     }
 
     async fn waiting(&self, namespace: &str) -> Result<u64, BillingError> {
@@ -248,13 +250,17 @@ impl OutboxStore for SqlStore {
              AND next_at < $2 HAVING COUNT(*) > 0 UNION ALL SELECT 1 + 0 * COUNT(*) FROM billing_exports \
              WHERE namespace = $1 AND hour < $3 HAVING COUNT(*) > 0";
         // Most of the time there is nothing, and nothing is written then.
-        let found = self.read().await?.rows(FIND, vec![namespace.into(), acked.into(), hours.into()]).await?;
+        let found = self
+            .read()
+            .await?
+            .rows(FIND, vec![namespace.into(), acked.micros().into(), hours.micros().into()])
+            .await?;
         if found.is_empty() {
             return Ok(0);
         }
         let mut work = self.work(namespace).await?;
-        let items = work.run(ITEMS, vec![namespace.into(), acked.into(), MAX_PURGE.into()]).await?;
-        let hours = work.run(HOURS, vec![namespace.into(), hours.into(), MAX_PURGE.into()]).await?;
+        let items = work.run(ITEMS, vec![namespace.into(), acked.micros().into(), MAX_PURGE.into()]).await?;
+        let hours = work.run(HOURS, vec![namespace.into(), hours.micros().into(), MAX_PURGE.into()]).await?;
         work.commit().await?;
         Ok(items + hours)
     }

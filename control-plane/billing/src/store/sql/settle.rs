@@ -2,11 +2,11 @@
 
 use creto_rating::{Due, Moment, Wallet, spend};
 
-use super::engine::Work;
 use super::wallets::{Entry, enter, of_customer};
 use crate::BillingError;
 use crate::invoice::{AppliedCredit, Draft, Prepaid};
 use crate::wallet::Movement;
+use creto_sql::Work;
 
 /// What each line asks for.
 pub(super) fn dues(draft: &Draft) -> Result<Vec<Due>, BillingError> {

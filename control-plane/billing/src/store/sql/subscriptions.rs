@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use creto_rating::{Moment, Subscription, UsageError};
 
 use super::catalogue::{in_effect, known_customer, versions};
-use super::engine::Work;
 use super::{SqlStore, missing, parsed, written};
 use crate::BillingError;
 use crate::store::{MAX_PAGE, SubscriptionStore};
 use crate::subscription::{NewSubscription, PlanChange, SubscriptionRecord, SubscriptionStatus};
+use creto_sql::Work;
 
 /// A subscription, and how often its bookings changed.
 pub(super) async fn find(

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use creto_rating::Moment;
 
-use super::row::Row;
+use super::moments::Moments as _;
 use super::{SqlStore, parsed, written};
 use crate::BillingError;
 use crate::customer::refused;
 use crate::store::TriggerStore;
 use crate::trigger::{MAX_DETAIL_BYTES, MAX_TRIGGER_PAGE, RaisedTrigger, Trigger};
+use creto_sql::Row;
 
 fn raised(mut row: Row) -> Result<RaisedTrigger, BillingError> {
     let trigger = parsed("trigger", &row.text()?)?;
@@ -39,9 +40,9 @@ impl TriggerStore for SqlStore {
             namespace.into(),
             trigger.kind().into(),
             trigger.key().into(),
-            window.into(),
+            window.micros().into(),
             document.into(),
-            at.into(),
+            at.micros().into(),
         ];
         let new = work.run(PUT, row).await? > 0;
         work.commit().await?;
@@ -66,7 +67,14 @@ impl TriggerStore for SqlStore {
         const ACK: &str = "UPDATE billing_triggers SET acknowledged_at = $5, acknowledged_by = $6 WHERE namespace = $1 \
              AND kind = $2 AND key = $3 AND time_window = $4 AND acknowledged_at IS NULL";
         let mut work = self.work(namespace).await?;
-        let given = vec![namespace.into(), kind.into(), key.into(), window.into(), at.into(), by.into()];
+        let given = vec![
+            namespace.into(),
+            kind.into(),
+            key.into(),
+            window.micros().into(),
+            at.micros().into(),
+            by.into(),
+        ];
         let noted = work.run(ACK, given).await? > 0;
         work.commit().await?;
         Ok(noted)

@@ -12,13 +12,13 @@ impl UpkeepStore for SqlStore {
         const LIST: &str =
             "SELECT namespace FROM billing_namespaces WHERE namespace > $1 ORDER BY namespace LIMIT $2";
         let rows = self.read().await?.rows(LIST, vec![after.into(), MAX_PAGE.into()]).await?;
-        rows.into_iter().map(|mut row| row.text()).collect()
+        rows.into_iter().map(|mut row| Ok(row.text()?)).collect()
     }
 
     async fn cursor(&self, namespace: &str, name: &str) -> Result<i64, BillingError> {
         const FIND: &str = "SELECT position FROM billing_cursors WHERE namespace = $1 AND name = $2";
         let row = self.read().await?.row(FIND, vec![namespace.into(), name.into()]).await?;
-        row.map_or(Ok(0), |mut row| row.number())
+        Ok(row.map_or(Ok(0), |mut row| row.number())?)
     }
 
     async fn move_cursor(&self, namespace: &str, name: &str, position: i64) -> Result<(), BillingError> {
@@ -27,10 +27,10 @@ impl UpkeepStore for SqlStore {
              WHERE billing_cursors.position < excluded.position";
         let mut work = self.work(namespace).await?;
         work.run(MOVE, vec![namespace.into(), name.into(), position.into()]).await?;
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn close(&self) {
-        self.engine.close().await;
+        self.database.close().await;
     }
 }

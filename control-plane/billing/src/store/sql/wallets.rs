@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use creto_rating::{Credit, Moment, Source, Wallet};
 
 use super::catalogue::known_customer;
-use super::engine::Work;
+use super::moments::Moments as _;
 use super::operations::{Counter, next};
-use super::row::Row;
 use super::{SqlStore, missing, parsed, written};
 use crate::BillingError;
 use crate::customer::{id_problem, refused};
@@ -14,6 +13,8 @@ use crate::store::WalletStore;
 use crate::wallet::{
     KeptWallet, LedgerEntry, MAX_LEDGER_PAGE, MAX_OPEN_CREDITS, MAX_WALLETS, Movement, NewCredit, NewWallet,
 };
+use creto_sql::Row;
+use creto_sql::Work;
 
 /// A movement to be booked.
 pub(super) struct Entry<'e> {
@@ -48,7 +49,7 @@ pub(super) async fn enter(
         entry.minor.into(),
         invoice.map(str::to_owned).into(),
         line.map(i64::from).into(),
-        entry.at.into(),
+        entry.at.micros().into(),
     ];
     work.run(BOOK, row).await?;
     Ok(sequence)
@@ -146,7 +147,7 @@ impl WalletStore for SqlStore {
         let document = written("wallet", wallet)?;
         let row = vec![namespace.into(), wallet.id.as_str().into(), customer.id.into(), document.into()];
         work.run(PUT, row).await?;
-        work.commit().await
+        Ok(work.commit().await?)
     }
 
     async fn add_credit(&self, namespace: &str, credit: &NewCredit) -> Result<bool, BillingError> {
@@ -184,8 +185,8 @@ impl WalletStore for SqlStore {
             namespace.into(),
             wallet.into(),
             id.into(),
-            credit.received_at.into(),
-            credit.expires_at.into(),
+            credit.received_at.micros().into(),
+            credit.expires_at.map(Moment::micros).into(),
             credit.minor.into(),
             written("credit", credit)?.into(),
         ];
@@ -206,7 +207,9 @@ impl WalletStore for SqlStore {
              AND left_minor > 0 AND expires_at <= $2 ORDER BY wallet, id LIMIT $3";
         let mut work = self.work(namespace).await?;
         let mut entries = Vec::new();
-        for mut row in work.rows(LIST, vec![namespace.into(), at.into(), MAX_LEDGER_PAGE.into()]).await? {
+        for mut row in
+            work.rows(LIST, vec![namespace.into(), at.micros().into(), MAX_LEDGER_PAGE.into()]).await?
+        {
             let (wallet, credit, left) = (row.text()?, row.text()?, row.number()?);
             let movement = Movement::Expired;
             let one = Entry { wallet: &wallet, credit: &credit, movement, minor: -left, invoice: None, at };
