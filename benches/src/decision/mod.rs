@@ -1,6 +1,7 @@
 //! Group `decision`: policies decide, a quota is reserved, delegation chains are verified.
 
 mod chain;
+mod holds;
 mod meaning;
 mod rules;
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> Outcome<()> {
     let mut report = Report::new("decision");
     rules::measure(&mut report)?;
     meaning::measure(&mut report)?;
+    holds::measure(&mut report)?;
     chain::measure(&mut report)?;
     report.finish()
 }

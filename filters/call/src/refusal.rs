@@ -185,6 +185,30 @@ refusal_codes! {
     Unpriced = "unpriced", 403,
         "A budget counts this call, and there is no price for its model, so what it costs cannot be bounded.",
         "Use a model that has a price, or ask the operator to add its price to the price list.";
+    /// People have not decided yet.
+    ApprovalPending = "approval_pending", 403,
+        "This call waits for people's approval, and nobody has decided yet.",
+        "Send the same call again after `retry-after`: it joins the same request, and goes out once it is approved.";
+    /// People said no.
+    ApprovalDenied = "approval_denied", 403,
+        "People were asked about this call and did not approve it.",
+        "Do not repeat the call; the detail holds what was said.";
+    /// Nobody decided in time.
+    ApprovalTimedOut = "approval_timed_out", 403,
+        "People were asked about this call and nobody decided in time, so it is denied.",
+        "Ask the people named in the policy to look, then send the call again in a few minutes.";
+    /// An earlier use of the same approval may have been executed.
+    ApprovalAmbiguous = "approval_ambiguous", 409,
+        "The same call was approved before and left, and nobody knows whether it was executed.",
+        "Check its effect; a person ends the earlier request (`creto approvals cancel`) before it is asked for again.";
+    /// The control plane cannot be asked.
+    ApprovalUnavailable = "approval_unavailable", 503,
+        "This call needs people's approval, and they cannot be asked now.",
+        "Retry shortly; if it goes on, the operator checks the control plane.";
+    /// It cannot be shown to people.
+    CannotBeHeld = "cannot_be_held", 403,
+        "This call needs people's approval, and cannot be shown to them whole: a tunnel, a WebSocket, or too much to read.",
+        "Send it as an ordinary request of at most 1 MiB, or ask the operator about the rule named here.";
     /// The records of calls cannot be kept.
     RecordUnavailable = "record_unavailable", 503,
         "The call cannot be recorded (disk full or unwritable), so it is refused.",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    A2aAgent, Credential, McpServer, Problems, Provider, QuotaRule, Route, Rule, Selector, read,
+    A2aAgent, Credential, Hold, McpServer, Problems, Provider, QuotaRule, Route, Rule, Selector, read,
     staleness::Limits,
 };
 
@@ -24,6 +24,7 @@ pub struct Document {
     pub(crate) selector: Selector,
     pub(crate) staleness: Limits,
     pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) holds: Vec<Arc<Hold>>,
     pub(crate) routes: Vec<Arc<Route>>,
     pub(crate) providers: Vec<Arc<Provider>>,
     pub(crate) mcp_servers: Vec<Arc<McpServer>>,
@@ -62,6 +63,17 @@ impl Document {
     /// Its rules, in the order of the document.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
         self.rules.iter().map(|rule| &**rule)
+    }
+
+    /// Its holds, in the order of the document.
+    pub fn holds(&self) -> impl ExactSizeIterator<Item = &Hold> {
+        self.holds.iter().map(|hold| &**hold)
+    }
+
+    /// The hold of this name: who decides, and what an approval gives.
+    #[must_use]
+    pub fn hold(&self, name: &str) -> Option<&Hold> {
+        self.holds().find(|hold| hold.name() == name)
     }
 
     /// Its base-URL routes.

@@ -1,11 +1,15 @@
 //! Why a call is decided as it is.
 
+mod holds;
+
 use std::{fmt, ops::ControlFlow};
 
 use creto_authz::CallPath;
 use creto_call::{Call, Decision, Kind, RuleName};
 use serde::Serialize;
 
+use self::holds::hold_trace;
+pub use self::holds::{HoldTrace, TierTrace};
 use crate::{
     PolicySet, QuotaRule, Rule, conditions::Condition, facts::Facts, quota::dollars, set::method_bit,
     truth::Truth,
@@ -14,7 +18,7 @@ use crate::{
 /// A decision with every rule that had a say in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// `allowed`, `denied`, or `observed`: let through though it would be denied.
+    /// `allowed`, `held`: allowed once people have said so, `denied`, or `observed`: let through though it would be denied.
     pub verdict: &'static str,
     /// Machine code of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +39,9 @@ pub struct Explanation {
     pub rules: Vec<RuleTrace>,
     /// How many rules are about other hosts only.
     pub other_rules: usize,
+    /// The holds about this host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldTrace>,
     /// The quotas and budgets that count the call, if it is let through.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quotas: Vec<QuotaTrace>,
@@ -70,7 +77,7 @@ pub struct RuleTrace {
     pub policy: String,
     /// Name of the rule.
     pub rule: String,
-    /// `allow` or `deny`.
+    /// `allow`, `deny` or `hold`.
     pub effect: &'static str,
     /// Line of the document on which the rule begins.
     pub line: usize,
@@ -85,7 +92,7 @@ pub struct RuleTrace {
     /// What else it asks: `model`, `arguments.limit`, `when` and so on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionTrace>,
-    /// Whether all of it matches, so far as can be told: a deny rule of which it cannot be told counts as matching.
+    /// Whether all of it matches, so far as can be told: a deny rule or hold of which it cannot be told counts as matching.
     pub matches: bool,
 }
 
@@ -105,12 +112,27 @@ impl PolicySet {
     /// Decides a call and says why; for people, not for the path of a call.
     #[must_use]
     pub fn explain(&self, call: &Call<'_>) -> Explanation {
+        self.explain_costing(call, None)
+    }
+
+    /// The same of a call that can cost so much at most, in billionths of a dollar.
+    #[must_use]
+    pub fn explain_costing(&self, call: &Call<'_>, cost: Option<u64>) -> Explanation {
         let path = CallPath::new(call.path);
         let facts = Facts::of_call(call, self.agent());
         let rules: Vec<RuleTrace> =
             self.named_rules().filter_map(|(policy, rule)| trace(policy, rule, &facts, &path)).collect();
+        let of_holds = self.hold_facts(call, cost);
+        let holds: Vec<HoldTrace> = self
+            .named_holds()
+            .filter_map(|(policy, hold, observes)| {
+                hold_trace(policy, hold, observes, &facts, of_holds, &path)
+            })
+            .collect();
+        let held = holds.iter().any(|hold| hold.rule.matches && !hold.observes);
         let decision = self.decide(call);
         let (verdict, refusal, by) = match decision {
+            Decision::Allow { by } if held => ("held", None, Some(by)),
             Decision::Allow { by } => ("allowed", None, Some(by)),
             Decision::Deny(refusal) => ("denied", Some(refusal), refusal.by),
             Decision::Observe(refusal) => ("observed", Some(refusal), refusal.by),
@@ -125,6 +147,7 @@ impl PolicySet {
             normal_path: (!path.is_plain()).then(|| path.normal()),
             other_rules: self.rule_count() - rules.len(),
             rules,
+            holds,
             quotas: self.quotas().iter().filter_map(|quota| quota_trace(quota, &facts)).collect(),
         }
     }
@@ -146,6 +169,14 @@ fn quota_trace(quota: &QuotaRule, facts: &Facts<'_>) -> Option<QuotaTrace> {
     })
 }
 
+fn word(truth: Truth) -> &'static str {
+    match truth {
+        Truth::True => "yes",
+        Truth::False => "no",
+        Truth::Unknown => "unknown",
+    }
+}
+
 /// None for a rule about other hosts.
 fn trace(policy: &str, rule: &Rule, facts: &Facts<'_>, path: &CallPath<'_>) -> Option<RuleTrace> {
     let call = &facts.call;
@@ -160,12 +191,7 @@ fn trace(policy: &str, rule: &Rule, facts: &Facts<'_>, path: &CallPath<'_>) -> O
                 Condition::When => asked.when.as_ref().and_then(|when| when.fault(facts)),
                 _ => None,
             };
-            let holds = match truth {
-                _ if fault.is_some() => "unknown",
-                Truth::True => "yes",
-                Truth::False => "no",
-                Truth::Unknown => "unknown",
-            };
+            let holds = if fault.is_some() { "unknown" } else { word(truth) };
             let fault = fault.map(|fault| fault.to_string());
             conditions.push(ConditionTrace { key: condition.to_string(), holds, fault });
             ControlFlow::Continue(())
@@ -207,6 +233,7 @@ impl fmt::Display for Explanation {
             1 => writeln!(f, "  1 other rule is about other hosts")?,
             count => writeln!(f, "  {count} other rules are about other hosts")?,
         }
+        self.holds.iter().try_for_each(|hold| writeln!(f, "  {hold}"))?;
         self.quotas.iter().try_for_each(|quota| writeln!(f, "  {quota}"))
     }
 }
@@ -237,7 +264,8 @@ impl fmt::Display for RuleTrace {
             return write!(f, ", so does the rest");
         }
         if self.matches {
-            return write!(f, ", and {unknown} cannot be told, which counts as a match for what denies");
+            let what = if *effect == "hold" { "holds" } else { "denies" };
+            return write!(f, ", and {unknown} cannot be told, which counts as a match for what {what}");
         }
         let missing = [(self.port, "port"), (self.method, "method"), (self.path, "path")];
         let mut missing: Vec<String> =

@@ -1,6 +1,7 @@
 //! What is allowed to stand in documents and is probably not what was meant.
 
 mod covers;
+mod holds;
 mod names;
 mod overlap;
 mod quotas;
@@ -13,7 +14,7 @@ use creto_authz::HostPattern;
 use creto_call::Method;
 
 use crate::{
-    Document, Effect, HostEntry, Rule,
+    Document, Effect, Hold, HostEntry, Rule,
     problem::{Paint, Problem, frame},
 };
 
@@ -44,9 +45,12 @@ pub enum FindingKind {
     /// A rule that no call meets: its `when` is false whatever the call; or that names a provider, MCP server or agent of
     /// which no call is: none of the documents say where it is, or it is elsewhere than the rule.
     Unsatisfiable,
-    /// More than 100 rules with `host = "*"` and none of the keys by which rules are found, so that every call is compared
+    /// More than 100 allow and deny rules, or more than 100 holds, with `host = "*"` and none of the keys by which rules are found, so that every call is compared
     /// with all of them; shown with the first one.
     Unindexed,
+    /// A hold that holds nothing: no allow rule of the documents is about any host, port and method that it is about, or one
+    /// deny rule refuses every call that it is about.
+    Unreached,
     /// A quota or budget that counts no call: it names a provider that none of the documents and nothing built in is, or
     /// hosts that no allow rule of the documents is about.
     Uncounted,
@@ -67,6 +71,7 @@ impl FindingKind {
             Self::Duplicate => "duplicate",
             Self::Unsatisfiable => "unsatisfiable",
             Self::Unindexed => "unindexed",
+            Self::Unreached => "unreached",
             Self::Uncounted => "uncounted",
             Self::Crowded => "crowded",
             Self::Incomplete => "incomplete",
@@ -151,19 +156,29 @@ pub fn findings(documents: &[Document]) -> Vec<Finding> {
     documents.sort_by(|one, other| one.name.cmp(&other.name));
     let rules: Vec<Known<'_>> = documents
         .iter()
-        .flat_map(|document| document.rules.iter().map(|rule| Known { document, rule }))
+        .flat_map(|document| document.rules.iter().map(|rule| Known { document, rule, hold: None }))
+        .collect();
+    let held: Vec<Known<'_>> = documents
+        .iter()
+        .flat_map(|document| {
+            document.holds.iter().map(|hold| Known { document, rule: &hold.rule, hold: Some(hold) })
+        })
         .collect();
     let mut work = Work { left: MAX_STEPS };
-    let mut out = names::unsatisfiable(&documents, &rules, &mut work);
+    let every: Vec<Known<'_>> = rules.iter().chain(&held).copied().collect();
+    let mut out = names::unsatisfiable(&documents, &every, &mut work);
     let shadowed = shadow::shadowed(&rules, &mut work, &mut out);
     overlap::overlapping(&rules, &shadowed, &mut work, &mut out);
+    holds::unreached(&held, &rules, &mut work, &mut out);
+    holds::repeated(&held, &mut out);
     out.extend(unindexed(&rules));
+    out.extend(unindexed(&held));
     out.extend(quotas::uncounted(&documents, &mut work));
     out.extend(quotas::crowded(&documents));
     out.sort_by(|one, other| (&one.rule, one.kind).cmp(&(&other.rule, other.kind)));
     let more = out.len() > MAX_FINDINGS;
     out.truncate(MAX_FINDINGS);
-    if let Some(first) = rules.first().filter(|_| more || work.left == 0) {
+    if let Some(first) = every.first().filter(|_| more || work.left == 0) {
         out.push(Finding {
             kind: FindingKind::Incomplete,
             rule: first.place(),
@@ -183,9 +198,20 @@ pub fn findings(documents: &[Document]) -> Vec<Finding> {
 struct Known<'d> {
     document: &'d Document,
     rule: &'d Rule,
+    /// None for an allow or deny rule.
+    hold: Option<&'d Hold>,
 }
 
 impl Known<'_> {
+    /// What to call it in a sentence.
+    fn kind(&self) -> &'static str {
+        match (self.hold, self.rule.effect) {
+            (Some(_), _) => "hold",
+            (None, Effect::Allow) => "allow rule",
+            (None, Effect::Deny) => "deny rule",
+        }
+    }
+
     fn place(&self) -> RulePlace {
         RulePlace { policy: self.document.name.clone(), line: self.rule.line, rule: self.rule.name.clone() }
     }
@@ -212,9 +238,10 @@ fn unindexed(rules: &[Known<'_>]) -> Option<Finding> {
         rule: first.place(),
         other: None,
         message: format!(
-            "{} rules are about every host and name nothing else by which rules are found, so every call is compared \
+            "{} {} are about every host and name nothing else by which rules are found, so every call is compared \
              with each",
-            everywhere.len()
+            everywhere.len(),
+            if first.hold.is_some() { "holds" } else { "rules" }
         ),
         help: "name the hosts that they are about, or a method, path, provider, model, server, tool or agent"
             .to_owned(),
@@ -231,12 +258,4 @@ fn is_unindexed(rule: &Rule) -> bool {
             && conditions.a2a_agents.is_empty())
     });
     everywhere && rule.paths.is_empty() && rule.methods == Method::ANY_MASK && !named
-}
-
-/// What to call a rule in a sentence.
-fn kind_of(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Allow => "allow rule",
-        Effect::Deny => "deny rule",
-    }
 }

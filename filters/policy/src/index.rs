@@ -1,6 +1,6 @@
 //! From a call to the rules that could be about it: by host, then by what else they ask.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use creto_authz::CallPath;
 use creto_call::{Meaning, Method};
@@ -221,6 +221,22 @@ impl HostIndex {
             Some(finer) => finer.each_list(asked, &mut |numbers| best = lower(best, numbers, &mut holds)),
         });
         best
+    }
+
+    /// Calls `visit` with every rule about this call's host, until it breaks; some may come more than once, and rules that
+    /// the call's method, path or meaning rules out may be left out.
+    #[inline]
+    pub(crate) fn each(&self, asked: &Asked<'_, '_>, mut visit: impl FnMut(u32) -> ControlFlow<()>) {
+        let mut flow = ControlFlow::Continue(());
+        let mut walk = |numbers: &[u32]| {
+            if flow.is_continue() {
+                flow = numbers.iter().copied().try_for_each(&mut visit);
+            }
+        };
+        self.0.each(asked.facts.call.host, |_, rules| match &rules.finer {
+            None => walk(&rules.all),
+            Some(finer) => finer.each_list(asked, &mut walk),
+        });
     }
 
     /// The lowest-numbered rule about this host for which `holds`, whatever else it asks for.

@@ -20,6 +20,8 @@
 //! the policy, then as they stand in the document. Where none counts none is named, nor is a deny rule in
 //! doubt where no allow rule could hold either.
 //!
+//! An allowed call may have to wait for people: [`PolicySet::holds`] says which holds match it, after it was allowed.
+//!
 //! What a call may use is bounded by quotas and budgets: [`PolicySet::quotas_for`] says which count it. They allow nothing
 //! by themselves.
 //!
@@ -43,6 +45,7 @@ mod document;
 mod explain;
 mod facts;
 mod finding;
+mod hold;
 mod host_map;
 mod index;
 mod network;
@@ -50,6 +53,7 @@ mod place;
 mod problem;
 mod quota;
 mod read;
+mod reversibility;
 mod risk;
 mod route;
 mod rule;
@@ -65,8 +69,9 @@ mod when;
 pub use credential::{Credential, CredentialKind, SecretFrom};
 pub use destination::Destination;
 pub use document::{Document, Mode};
-pub use explain::{ConditionTrace, Explanation, QuotaTrace, RuleTrace};
+pub use explain::{ConditionTrace, Explanation, HoldTrace, QuotaTrace, RuleTrace, TierTrace};
 pub use finding::{Finding, FindingKind, RulePlace, findings};
+pub use hold::Hold;
 pub use network::{Network, NetworkError};
 pub use place::Place;
 pub use problem::{Problem, Problems};
@@ -74,12 +79,13 @@ pub use quota::{
     Away, IMPLICIT_POLICY, MAX_LIMIT_UNITS, MAX_PERIOD_S, MIN_PERIOD_S, Per, QuotaMeter, QuotaPeriod,
     QuotaRule,
 };
+pub use reversibility::Reversibility;
 pub use risk::RiskClass;
 pub use route::{Route, RouteMatch};
 pub use rule::{Effect, HostEntry, PortRange, Rule};
 pub use selector::{AgentFacts, Selector, Tier, Trust};
 pub use services::{A2aAgent, McpServer, Provider, ToolsChanged};
-pub use set::PolicySet;
+pub use set::{Held, Holds, MAX_HELD, MAX_SET_HOLDS, PolicySet};
 pub use staleness::Staleness;
 
 /// Longest document, in bytes: 1 MiB.
@@ -92,10 +98,16 @@ pub const MAX_ROUTES: usize = 1_000;
 pub const MAX_LIST: usize = 1_000;
 /// Most `[[provider]]`, `[[mcp_server]]`, `[[a2a_agent]]` and `[[credential]]` in a document, each.
 pub const MAX_SERVICES: usize = 1_000;
-/// Most `when` in a document: each may hold compiled patterns.
+/// Most `when` in a document, those of holds included: each may keep compiled patterns.
 pub const MAX_EXPRESSIONS: usize = 1_000;
 /// Most `[[quota]]` and `[[budget]]` in a document, together.
 pub const MAX_QUOTAS: usize = 64;
+/// Most `[[hold]]` in a document.
+pub const MAX_HOLDS: usize = 1_000;
+/// Longest `reason` of a hold, in bytes.
+pub const MAX_HOLD_REASON_BYTES: usize = 1_024;
+/// Most globs in an MCP server's `reversibility`.
+pub const MAX_CLASSES: usize = 64;
 /// Most conditions on arguments in a rule.
 pub const MAX_ARGUMENTS: usize = 64;
 /// Longest glob over a name or an argument, in bytes.

@@ -3,6 +3,7 @@
 mod arguments;
 mod conditions;
 mod credentials;
+mod holds;
 mod place;
 mod quotas;
 mod rules;
@@ -19,6 +20,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub(crate) use self::quotas::read_dollars;
 use self::values::{Table, string, string_list};
 use crate::{
     Document, MAX_DOCUMENT_BYTES, MAX_EXPRESSIONS, MAX_LIST, MAX_ROUTES, MAX_RULES, MAX_SERVICES, Mode,
@@ -40,6 +42,7 @@ const DOCUMENT_KEYS: &[&str] = &[
     "staleness",
     "allow",
     "deny",
+    "hold",
     "route",
     "provider",
     "mcp_server",
@@ -100,7 +103,8 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
         table.get("staleness").map(|value| staleness::staleness(value, findings)).unwrap_or_default();
     let mut names = BTreeMap::new();
     let mut rules = Vec::new();
-    let (mut count, mut expressions) = (0, 0);
+    let mut count = 0;
+    let mut expressions = Expressions::default();
     for key in ["allow", "deny"] {
         for (entry, span) in tables(&table, key, findings) {
             count += 1;
@@ -112,19 +116,14 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
                 );
                 break;
             }
-            expressions += usize::from(entry.contains_key("when"));
-            if expressions > MAX_EXPRESSIONS {
-                findings.add_help(
-                    span,
-                    format!("a document has at most {MAX_EXPRESSIONS} `when`"),
-                    "split it into several policies, or ask with other keys",
-                );
+            if !expressions.admit(entry, &span, findings) {
                 break;
             }
             let rule = rules::rule(key, entry, span, &mut names, findings);
             rules.extend(rule.map(Arc::new));
         }
     }
+    let holds = holds::holds(&table, &mut names, &mut expressions, findings);
     let routes = routes(&table, findings);
     let providers = named(&table, "provider", services::provider, findings);
     let mcp_servers = named(&table, "mcp_server", services::mcp_server, findings);
@@ -137,6 +136,7 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
         selector: selector?,
         staleness,
         rules,
+        holds,
         routes,
         providers,
         mcp_servers,
@@ -144,6 +144,26 @@ fn read_document(root: &Spanned<DeTable<'_>>, findings: &mut Collector<'_>) -> O
         credentials,
         quotas,
     })
+}
+
+/// How many `when` there are so far.
+#[derive(Default)]
+struct Expressions(usize);
+
+impl Expressions {
+    /// Whether the document may have that of one more rule, if it has one.
+    fn admit(&mut self, rule: &DeTable<'_>, span: &Range<usize>, findings: &mut Collector<'_>) -> bool {
+        self.0 += usize::from(rule.contains_key("when"));
+        if self.0 <= MAX_EXPRESSIONS {
+            return true;
+        }
+        findings.add_help(
+            span.clone(),
+            format!("a document has at most {MAX_EXPRESSIONS} `when`"),
+            "split it into several policies, or ask with other keys",
+        );
+        false
+    }
 }
 
 /// The tables of `[[key]]`.

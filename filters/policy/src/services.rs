@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use creto_call::ModelApi;
 
-use crate::place::{Place, Placed};
+use crate::{
+    place::{Place, Placed},
+    reversibility::Classes,
+};
 
 /// A host that speaks a known model API: `[[provider]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub struct McpServer {
     pub(crate) place: Place,
     pub(crate) tools_changed: ToolsChanged,
     pub(crate) pins: BTreeMap<String, [u8; 32]>,
+    pub(crate) reversibility: Classes,
 }
 
 impl McpServer {

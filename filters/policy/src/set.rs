@@ -1,6 +1,7 @@
 //! All documents of one agent, compiled.
 
 mod decide;
+mod holds;
 mod quotas;
 
 use std::{net::IpAddr, sync::Arc};
@@ -18,6 +19,8 @@ use crate::{
 };
 
 pub(crate) use self::decide::method_bit;
+use self::holds::HoldSet;
+pub use self::holds::{Held, Holds, MAX_HELD, MAX_SET_HOLDS};
 
 /// What decides an agent's calls.
 ///
@@ -29,6 +32,7 @@ pub struct PolicySet {
     /// Numbers below are deny rules.
     denies: u32,
     hosts: HostIndex,
+    holds: HoldSet,
     /// Ports that some allow rule is about: ascending, apart.
     ports: Vec<PortRange>,
     /// Longest prefix first.
@@ -63,6 +67,21 @@ struct Slot {
 }
 
 impl Slot {
+    fn of(policy: u32, rule: &Arc<Rule>) -> Self {
+        let first = rule.ports.iter().map(|range| range.first).min().unwrap_or(1);
+        let last = rule.ports.iter().map(|range| range.last).max().unwrap_or(0);
+        let only_when =
+            rule.conditions.as_ref().is_some_and(|asked| asked.when.is_some() && !asked.name_protocol());
+        Self {
+            ports: PortRange { first, last },
+            methods: rule.methods,
+            policy,
+            only_when,
+            places: Places::default(),
+            rule: Arc::clone(rule),
+        }
+    }
+
     fn port_matches(&self, port: u16) -> bool {
         self.ports.contains(port) && (self.rule.ports.len() == 1 || self.rule.port_matches(port))
     }
@@ -110,10 +129,12 @@ impl PolicySet {
                 }
             }
         }
+        set.holds = HoldSet::of(&documents);
         let rules = &set.rules;
         set.hosts.finish(|number| rules.get(usize::try_from(number).ok()?).map(|slot| &*slot.rule));
-        let places = terms::places(set.rules.iter().map(|slot| &*slot.rule));
-        for (slot, places) in set.rules.iter_mut().zip(places) {
+        // Rules and holds number their shared terms together, so that one call's facts serve both.
+        let places = terms::places(set.rules.iter().chain(set.holds.slots()).map(|slot| &*slot.rule));
+        for (slot, places) in set.rules.iter_mut().chain(set.holds.slots_mut()).zip(places) {
             slot.places = places;
         }
         let allowed: Vec<&Slot> = set.rules.iter().filter(|slot| slot.rule.effect == Effect::Allow).collect();
@@ -139,19 +160,7 @@ impl PolicySet {
         let Ok(number) = u32::try_from(self.rules.len()) else { return };
         self.hosts.add(number, rule);
         self.conditional |= rule.conditions.is_some();
-        let first = rule.ports.iter().map(|range| range.first).min().unwrap_or(1);
-        let last = rule.ports.iter().map(|range| range.last).max().unwrap_or(0);
-        let ports = PortRange { first, last };
-        let only_when =
-            rule.conditions.as_ref().is_some_and(|asked| asked.when.is_some() && !asked.name_protocol());
-        self.rules.push(Slot {
-            ports,
-            methods: rule.methods,
-            policy,
-            only_when,
-            places: Places::default(),
-            rule: Arc::clone(rule),
-        });
+        self.rules.push(Slot::of(policy, rule));
         if rule.effect == Effect::Deny {
             self.denies = number + 1;
         }

@@ -8,7 +8,6 @@ use creto_expression::spelling::nearest;
 use super::{
     Finding, FindingKind, Known, Work,
     covers::{hosts_meet, ports_meet},
-    kind_of,
 };
 use crate::{Document, Place, place::Placed};
 
@@ -43,11 +42,7 @@ pub(super) fn unsatisfiable(documents: &[&Document], rules: &[Known<'_>], work: 
                 kind: FindingKind::Unsatisfiable,
                 rule: known.place(),
                 other: None,
-                message: format!(
-                    "the `when` of the {} `{}` holds for no call",
-                    kind_of(known.rule.effect),
-                    known.place()
-                ),
+                message: format!("the `when` of the {} `{}` holds for no call", known.kind(), known.place()),
                 help: "it is false whatever a call says: correct it, or remove the rule".to_owned(),
             });
             continue;
@@ -81,7 +76,7 @@ fn wrong(
     work: &mut Work,
 ) -> Option<Finding> {
     let rule = known.place();
-    let kind = kind_of(known.rule.effect);
+    let kind = known.kind();
     let (message, help) = match services.get(name) {
         None => {
             let names: Vec<&str> = services.keys().copied().take(MAX_GUESSED).collect();

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Finding, FindingKind, Known, Work,
     covers::{each, host_covers},
-    kind_of,
     sheet::{LISTS, Row, Sheet, entries},
 };
 use crate::{
@@ -42,7 +41,7 @@ fn duplicates(rules: &[Known<'_>], sheet: &Sheet, out: &mut Vec<Finding>) -> Has
             rule: known.place(),
             message: format!(
                 "the {} `{}` asks the same as `{other}` (line {})",
-                kind_of(rule.effect),
+                known.kind(),
                 known.place(),
                 other.line
             ),

@@ -71,7 +71,7 @@ fn a_host_of(entry: &HostEntry) -> String {
 }
 
 /// Whether the deny rule holds for every agent for which the allow rule does.
-fn meant_for_all_of(deny: &Known<'_>, allow: &Known<'_>) -> bool {
+pub(super) fn meant_for_all_of(deny: &Known<'_>, allow: &Known<'_>) -> bool {
     std::ptr::eq(deny.document, allow.document)
         || deny.document.selector == Selector::default()
         || deny.document.selector == allow.document.selector

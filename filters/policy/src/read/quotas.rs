@@ -11,6 +11,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub(super) use self::amount::integer;
+pub(crate) use self::amount::read_dollars;
 use self::{
     amount::{money, whole},
     period::{period, zone},

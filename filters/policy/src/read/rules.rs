@@ -8,9 +8,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub(super) use super::conditions::CONDITION_KEYS;
 use super::{
     choice,
-    conditions::{CONDITION_KEYS, conditions},
+    conditions::conditions,
     known_word, name_of,
     place::place,
     unique,
@@ -18,9 +19,9 @@ use super::{
 };
 use crate::{Effect, Place, Rule, problem::Collector};
 
-const FIRST_KEYS: &[&str] = &["name", "host", "port"];
+pub(super) const FIRST_KEYS: &[&str] = &["name", "host", "port"];
 /// Asked of the request line.
-const LINE_KEYS: &[&str] = &["method", "path"];
+pub(super) const LINE_KEYS: &[&str] = &["method", "path"];
 /// Of allow rules only.
 const ALLOW_KEYS: &[&str] = &["private", "tls"];
 const METHODS: &[&str] =
@@ -41,11 +42,22 @@ pub(super) fn rule(
     };
     let keys = [FIRST_KEYS, LINE_KEYS, own_keys, CONDITION_KEYS].concat();
     let table = Table::open(table, span, what, &keys, findings);
+    asked(&table, effect, line, names, findings)
+}
+
+/// What a rule asks, and its name; none if anything is wrong with it.
+pub(super) fn asked(
+    table: &Table<'_, '_>,
+    effect: Effect,
+    line: usize,
+    names: &mut BTreeMap<String, usize>,
+    findings: &mut Collector<'_>,
+) -> Option<Rule> {
     let name = table.required("name", findings).and_then(|value| {
         let name = name_of(value, "rule", findings)?;
         unique(names, &name, value.span(), "rule", findings).then_some(name)
     });
-    let Place { hosts, ports, paths } = place(&table, findings);
+    let Place { hosts, ports, paths } = place(table, findings);
     let methods = match table.get("method") {
         None => Method::ANY_MASK,
         Some(value) => methods(value, findings),
@@ -60,7 +72,7 @@ pub(super) fn rule(
         }
         _ => false,
     };
-    let conditions = conditions(&table, findings);
+    let conditions = conditions(table, findings);
     if pass {
         let reads = |key: &str| match key {
             "when" => conditions.when.as_ref().is_some_and(|when| !when.is_about_destination_only()),

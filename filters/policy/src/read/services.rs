@@ -10,15 +10,20 @@ use toml::{
 };
 
 use super::{
-    MAX_LIST, choice, is_plain_path, name_of,
+    MAX_LIST, choice,
+    conditions::glob,
+    is_plain_path, name_of,
     place::place,
     shorten, unique,
     values::{Table, string},
 };
-use crate::{A2aAgent, McpServer, Place, Provider, ToolsChanged, problem::Collector};
+use crate::{
+    A2aAgent, MAX_CLASSES, McpServer, Place, Provider, Reversibility, ToolsChanged, problem::Collector,
+    reversibility::Classes,
+};
 
 const PROVIDER_KEYS: &[&str] = &["name", "host", "port", "api", "base"];
-const MCP_SERVER_KEYS: &[&str] = &["name", "host", "port", "path", "tools_changed", "pins"];
+const MCP_SERVER_KEYS: &[&str] = &["name", "host", "port", "path", "tools_changed", "pins", "reversibility"];
 const A2A_AGENT_KEYS: &[&str] = &["name", "host", "port", "path"];
 /// Longest name of a tool that is pinned.
 const MAX_TOOL: usize = 256;
@@ -92,7 +97,41 @@ pub(super) fn mcp_server(
         },
     };
     let pins = table.get("pins").map(|value| pins(value, findings)).unwrap_or_default();
-    Some(McpServer { name: name?, place, tools_changed, pins })
+    let reversibility =
+        table.get("reversibility").map(|value| reversibility(value, findings)).unwrap_or_default();
+    Some(McpServer { name: name?, place, tools_changed, pins, reversibility })
+}
+
+/// Globs of tools, each with its class.
+fn reversibility(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> Classes {
+    let Some(table) = value.get_ref().as_table() else {
+        findings.add_help(
+            value.span(),
+            "`reversibility` is a table from tools to classes",
+            "write `reversibility = { \"get_*\" = \"read-only\", \"delete_*\" = \"irreversible\" }`",
+        );
+        return Classes::default();
+    };
+    if table.len() > MAX_CLASSES {
+        findings.add_help(
+            value.span(),
+            format!("`reversibility` has {} entries; at most {MAX_CLASSES} are read", table.len()),
+            "write globs that mean several tools",
+        );
+        return Classes::default();
+    }
+    let mut out = Vec::new();
+    for (tool, value) in table {
+        let written: &str = tool.get_ref();
+        if written.is_empty() || written.chars().any(char::is_control) {
+            findings.add(tool.span(), format!("`{}` can match no tool", shorten(written)));
+            continue;
+        }
+        let glob = glob(written, tool.span(), findings);
+        let class = choice(value, written, &Reversibility::NAMES, findings).and_then(Reversibility::parse);
+        out.extend(glob.zip(class));
+    }
+    Classes(out)
 }
 
 fn pins(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) -> BTreeMap<String, [u8; 32]> {

@@ -54,7 +54,7 @@ fn limit(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Collector<'_>) 
 }
 
 /// A whole number and its unit; beyond what fits it is the longest there is.
-fn time(written: &str) -> Option<Duration> {
+pub(super) fn time(written: &str) -> Option<Duration> {
     let (digits, unit) = written.split_at_checked(written.len().checked_sub(1)?)?;
     let unit: u64 = match unit {
         "s" => 1,

@@ -92,6 +92,8 @@ fn example(key: &str) -> &'static str {
         "currency" => "\"USD\"",
         "period" => "\"monthly\"",
         "seconds" => "3600",
+        "approvers" => "[\"alice@example.com\"]",
+        "wait" => "\"1h\"",
         _ => "\"a-name\"",
     }
 }

@@ -7,26 +7,34 @@ use super::{PolicySet, Slot};
 use crate::{Effect, facts::Facts, index::Asked, truth::Truth};
 
 /// A call, with what every rule is asked about it.
-struct Question<'q, 'c> {
-    facts: &'q Facts<'c>,
+pub(super) struct Question<'q, 'c> {
+    pub(super) facts: &'q Facts<'c>,
     path: CallPath<'c>,
     /// [`Method`] bit.
     method: u16,
 }
 
 impl<'q, 'c> Question<'q, 'c> {
-    fn of(facts: &'q Facts<'c>) -> Self {
+    pub(super) fn of(facts: &'q Facts<'c>) -> Self {
         Self { facts, path: CallPath::new(facts.call.path), method: method_bit(&facts.call) }
     }
 
     /// Whether a rule that is about the host matches the rest.
     #[inline]
-    fn truth(&self, slot: &Slot) -> Truth {
+    pub(super) fn truth(&self, slot: &Slot) -> Truth {
         let call = &self.facts.call;
         let about = slot.methods & self.method != 0
             && slot.port_matches(call.port)
             && slot.rule.request_matches(call.kind == Kind::Opaque, &self.path);
         if about { slot.conditions_truth(self.facts) } else { Truth::False }
+    }
+}
+
+impl<'c> Question<'_, 'c> {
+    /// The call, as far as rules are found by it.
+    #[inline]
+    pub(super) fn asked(&self) -> Asked<'_, 'c> {
+        Asked { path: &self.path, facts: self.facts, method: self.method }
     }
 }
 
@@ -75,12 +83,13 @@ impl PolicySet {
     }
 
     /// Whether what stands in the body may change whether the call is let through, so that it has to be read before the
-    /// call is decided: because a rule asks, or because a quota counts what a model is asked for. Never once it has been
+    /// call is decided: because a rule or hold asks, or because a quota counts what a model is asked for; or whether it
+    /// may have to be shown to people, because the call may be held. Never once it has been
     /// read, when there is none ([`creto_call::Details::size`] is 0, a WebSocket, a tunnel), or when it is one of gRPC,
     /// which may be a stream both ways.
     #[must_use]
     pub fn needs_body(&self, call: &Call<'_>) -> bool {
-        if !self.conditional && self.quotas.is_empty() {
+        if !self.conditional && self.quotas.is_empty() && !self.has_holds() {
             return false;
         }
         let facts = Facts::of_call(call, self.agent.as_deref());
@@ -88,6 +97,7 @@ impl PolicySet {
             return false;
         }
         let counted = self.quotas.iter().any(|quota| quota.needs_body(&facts));
+        let counted = counted || self.holds_need_body(&facts);
         if !self.conditional && !counted {
             return false;
         }
@@ -140,9 +150,7 @@ impl PolicySet {
         question: &Question<'_, '_>,
         mut wanted: impl FnMut(Effect, Truth) -> bool,
     ) -> Option<u32> {
-        let Question { facts, path, method } = question;
-        let asked = Asked { path, facts, method: *method };
-        self.hosts.first(&asked, |number| {
+        self.hosts.first(&question.asked(), |number| {
             self.slot(number).is_some_and(|slot| wanted(slot.rule.effect, question.truth(slot)))
         })
     }

@@ -72,9 +72,10 @@ fn line(document: &Document) -> String {
     let of = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (rules, routes) = (of(document.rules().len(), "rule"), of(document.routes().len(), "route"));
     let mut line = format!("{} holds: {rules}, {routes}", document.name());
-    match document.credentials().len() {
-        0 => {}
-        count => line.push_str(&format!(", {}", of(count, "credential"))),
+    for (count, what) in [(document.holds().len(), "hold"), (document.credentials().len(), "credential")] {
+        if count > 0 {
+            line.push_str(&format!(", {}", of(count, what)));
+        }
     }
     let (quotas, budgets) = quotas_and_budgets(document);
     for (count, what) in [(quotas, "quota"), (budgets, "budget")] {
@@ -96,6 +97,7 @@ fn counts(document: &Document) -> Value {
     json!({
         "name": document.name(),
         "rules": document.rules().len(),
+        "holds": document.holds().len(),
         "routes": document.routes().len(),
         "credentials": document.credentials().len(),
         "quotas": quotas,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use creto_policy::{AgentFacts, PolicySet, Tier, Trust};
+use creto_policy::{AgentFacts, Hold, PolicySet, Tier, Trust};
 use http::HeaderMap;
 
 use super::documents::{self, Written, facts};
@@ -26,6 +26,9 @@ pub(crate) struct ExplainArgs {
     method: Option<String>,
     #[command(flatten)]
     meaning: MeaningArgs,
+    /// The most that a call of a model can cost, as in "5.00 USD"; left out, it is not known.
+    #[arg(long, value_name = "AMOUNT")]
+    cost: Option<String>,
     /// URL of the call.
     url: String,
     /// Decide by this document alone instead of those applied.
@@ -58,7 +61,14 @@ pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
     let method = args.method.unwrap_or_else(|| asked.method().to_owned());
     let facts = asked.facts(&method, &target, &HeaderMap::new(), &set);
     let call = WholeCall { target, method, headers: None, size: None, facts };
-    let explanation = set.explain(&call.call());
+    let cost = match &args.cost {
+        None => None,
+        Some(text) => Some(Hold::parse_cost(text).ok_or_else(|| {
+            Failure::new(format!("`{text}` is no amount of money."))
+                .next("Write an exact amount and its currency, as in --cost \"5.00 USD\".")
+        })?),
+    };
+    let explanation = set.explain_costing(&call.call(), cost);
     let value = serde_json::to_value(&explanation)
         .map_err(|error| Failure::new("The explanation cannot be written as JSON.").why(error))?;
     session.output.value(&value, explanation.to_string().trim_end())

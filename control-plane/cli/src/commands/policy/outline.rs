@@ -115,6 +115,7 @@ fn items(table: &Table, document: &Document) -> BTreeMap<(Kind, String), Fields>
     for (key, kind) in [
         ("allow", Kind::Rule),
         ("deny", Kind::Rule),
+        ("hold", Kind::Rule),
         ("route", Kind::Route),
         ("provider", Kind::Provider),
         ("mcp_server", Kind::McpServer),
@@ -129,9 +130,7 @@ fn items(table: &Table, document: &Document) -> BTreeMap<(Kind, String), Fields>
     }
     let mut add = |kind: Kind, name: &str, mut fields: Fields| {
         if let Some(entry) = tables.get(&(kind, name)) {
-            for (key, value) in
-                entry.iter().filter(|(key, _)| !matches!(key.as_str(), "name" | "host" | "port"))
-            {
+            for (key, value) in entry.iter().filter(|(key, _)| !fields::is_told_otherwise(key)) {
                 fields::add(&mut fields, key, value);
             }
             fields::drop_defaults(&mut fields, name);
@@ -144,6 +143,15 @@ fn items(table: &Table, document: &Document) -> BTreeMap<(Kind, String), Fields>
         fields.insert("host".to_owned(), Field::any_of(rule.hosts()));
         fields.insert("port".to_owned(), ports(rule.ports()));
         add(Kind::Rule, rule.name(), fields);
+    }
+    for hold in document.holds() {
+        let mut fields = Fields::new();
+        fields.insert("effect".to_owned(), Field::One("hold".to_owned()));
+        fields.insert("host".to_owned(), Field::any_of(hold.hosts()));
+        fields.insert("port".to_owned(), ports(hold.ports()));
+        // Who is asked, in which order and for how long, is one thing.
+        fields.insert("asks".to_owned(), Field::One(hold.to_string()));
+        add(Kind::Rule, hold.name(), fields);
     }
     for route in document.routes() {
         add(Kind::Route, route.name(), Fields::new());

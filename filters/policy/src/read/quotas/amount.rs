@@ -25,7 +25,7 @@ pub(super) fn whole(value: &Spanned<DeValue<'_>>, key: &str, findings: &mut Coll
 }
 
 /// The value of a whole number that is not below 0.
-pub(super) fn integer(value: &Spanned<DeValue<'_>>) -> Option<u64> {
+pub(in crate::read) fn integer(value: &Spanned<DeValue<'_>>) -> Option<u64> {
     let number = value.get_ref().as_integer()?;
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
@@ -61,6 +61,11 @@ pub(super) fn money(value: &Spanned<DeValue<'_>>, findings: &mut Collector<'_>) 
     };
     findings.add_help(value.span(), message, help);
     None
+}
+
+/// Billionths in an exact decimal of dollars; none for what no limit of a budget can be.
+pub(crate) fn read_dollars(text: &str) -> Option<u64> {
+    decimal(text).ok().filter(|units| *units <= MAX_LIMIT_UNITS)
 }
 
 /// What is wrong with an amount of money.

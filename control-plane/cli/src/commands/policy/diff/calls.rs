@@ -42,7 +42,9 @@ pub(super) fn of(files: &[PathBuf], old: Option<&Written>, new: &Written) -> Out
         let (mut before, mut after) = (Sets::of(before.iter().collect()), Sets::of(after.iter().collect()));
         for call in &suite.calls {
             let (before, after) = (before.rule(call), after.rule(call));
-            if (before.verdict, before.code, &before.by) != (after.verdict, after.code, &after.by) {
+            if (before.verdict, before.code, &before.by, &before.held)
+                != (after.verdict, after.code, &after.by, &after.held)
+            {
                 let (file, name) = (suite.file.clone(), call.name.clone());
                 out.push(OtherVerdict { file, line: call.line, name, before, after });
             }
@@ -58,6 +60,7 @@ impl OtherVerdict {
                 "verdict": ruled.verdict.as_str(),
                 "policy": ruled.by.as_ref().map(|by| &by.0),
                 "rule": ruled.by.as_ref().map(|by| &by.1),
+                "held": ruled.held.iter().map(|(policy, hold)| format!("{policy}/{hold}")).collect::<Vec<_>>(),
                 "code": ruled.code.map(|code| code.as_str()),
             })
         };

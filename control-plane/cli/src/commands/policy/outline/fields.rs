@@ -6,12 +6,13 @@ use super::{Field, Fields};
 use crate::commands::policy::target::Target;
 
 /// What holds where a key is left out.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 6] = [
     ("private", "false"),
     ("plain_http", "false"),
     ("tls", "inspect"),
     ("tools_changed", "refuse"),
     ("port", "443, 80"),
+    ("inline", "50s"),
 ];
 
 /// What holds without a key, for people.
@@ -37,12 +38,31 @@ pub(super) fn add(fields: &mut Fields, key: &str, value: &Value) {
             }
             return;
         }
-        (_, Value::String(text)) if key.starts_with("staleness.") => Field::One(time(text)),
+        (_, Value::String(text)) if key.starts_with("staleness.") || key == "inline" => {
+            Field::One(time(text))
+        }
         (_, Value::String(text)) if is_list(key) => Field::any_of([text]),
         (_, Value::Array(array)) => Field::any_of(array.iter().map(text_of)),
         (_, value) => Field::One(text_of(value)),
     };
     fields.insert(key.to_owned(), field);
+}
+
+/// Keys whose meaning is told by what was read from them.
+pub(super) fn is_told_otherwise(key: &str) -> bool {
+    matches!(
+        key,
+        "name"
+            | "host"
+            | "port"
+            | "approvers"
+            | "quorum"
+            | "wait"
+            | "escalate"
+            | "uses"
+            | "holds_for"
+            | "cost_over"
+    )
 }
 
 /// Removes what holds anyway.
@@ -81,6 +101,7 @@ fn is_list(key: &str) -> bool {
                 | "tool"
                 | "a2a_agent"
                 | "skill"
+                | "reversibility"
         )
 }
 

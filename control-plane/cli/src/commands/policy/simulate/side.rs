@@ -164,7 +164,7 @@ fn combined(one: (Option<Before>, bool), other: (Option<Before>, bool)) -> (Opti
         Some(Verdict::Deny) => 3,
         None => 2,
         Some(Verdict::Observe) => 1,
-        Some(Verdict::Allow) => 0,
+        Some(Verdict::Allow | Verdict::Hold) => 0,
     };
     if rank(&other.0) > rank(&one.0) { other } else { one }
 }

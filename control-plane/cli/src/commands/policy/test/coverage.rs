@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use creto_policy::Effect;
 use serde_json::{Value, json};
 
 use super::suite::SuiteResult;
@@ -14,7 +13,8 @@ pub(super) struct Untried {
     pub(super) line: usize,
     pub(super) policy: String,
     pub(super) rule: String,
-    pub(super) effect: Effect,
+    /// `allow`, `deny` or `hold`.
+    pub(super) effect: &'static str,
 }
 
 impl Untried {
@@ -24,7 +24,7 @@ impl Untried {
             "line": self.line,
             "policy": self.policy,
             "rule": self.rule,
-            "effect": self.effect.as_str(),
+            "effect": self.effect,
         })
     }
 }
@@ -35,7 +35,8 @@ pub(super) fn of(results: &[SuiteResult]) -> Vec<Untried> {
     let mut documents = BTreeMap::new();
     for result in results {
         for case in &result.cases {
-            decided.extend(case.came.by.as_ref().map(|(policy, rule)| (policy.as_str(), rule.as_str())));
+            let by = case.came.by.iter().chain(&case.came.held);
+            decided.extend(by.map(|(policy, rule)| (policy.as_str(), rule.as_str())));
         }
         for written in &result.documents {
             documents.entry(written.document.name()).or_insert(written);
@@ -45,13 +46,15 @@ pub(super) fn of(results: &[SuiteResult]) -> Vec<Untried> {
         .values()
         .flat_map(|written| {
             let document = &written.document;
-            let untried = document.rules().filter(|rule| !decided.contains(&(document.name(), rule.name())));
-            untried.map(|rule| Untried {
+            let rules = document.rules().map(|rule| (rule.name(), rule.line(), rule.effect().as_str()));
+            let every = rules.chain(document.holds().map(|hold| (hold.name(), hold.line(), "hold")));
+            let untried = every.filter(|(name, _, _)| !decided.contains(&(document.name(), *name)));
+            untried.map(|(name, line, effect)| Untried {
                 file: written.from.clone(),
-                line: rule.line(),
+                line,
                 policy: document.name().to_owned(),
-                rule: rule.name().to_owned(),
-                effect: rule.effect(),
+                rule: name.to_owned(),
+                effect,
             })
         })
         .collect()

@@ -15,12 +15,13 @@ pub(crate) struct Expectation {
 impl Expectation {
     /// Whether this is what came.
     pub(crate) fn holds(&self, came: &Ruled) -> bool {
-        let rule = self.rule.as_deref().is_none_or(|wanted| match &came.by {
-            Some((policy, rule)) => match wanted.split_once('/') {
+        let rule = self.rule.as_deref().is_none_or(|wanted| {
+            // Of a call that waits: any hold that it waits for.
+            let decisive = if came.held.is_empty() { came.by.as_slice() } else { came.held.as_slice() };
+            decisive.iter().any(|(policy, rule)| match wanted.split_once('/') {
                 Some(pair) => pair == (policy, rule),
                 None => wanted == rule,
-            },
-            None => false,
+            })
         });
         let code =
             self.code.as_deref().is_none_or(|wanted| came.code.map(|code| code.as_str()) == Some(wanted));

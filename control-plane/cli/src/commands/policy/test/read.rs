@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use creto_authz::Scope;
 use creto_call::RefusalCode;
-use creto_policy::{AgentFacts, Tier, Trust};
+use creto_policy::{AgentFacts, Hold, Tier, Trust};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use toml::Spanned;
@@ -36,6 +36,7 @@ const CALL_KEYS: &[&str] = &[
     "method",
     "headers",
     "body_size",
+    "cost",
     "address",
     "model",
     "provider",
@@ -160,6 +161,15 @@ fn call(
     let expected = expected(&table, findings);
     let headers = headers(&table, findings);
     let size = table.count("body_size", findings);
+    let cost = table.text("cost", findings).and_then(|text| {
+        let cost = Hold::parse_cost(text);
+        if cost.is_none() {
+            let span = table.get("cost").map_or_else(|| entry.span(), Spanned::span);
+            let help = Some("write an exact amount and its currency, as in `cost = \"5.00 USD\"`");
+            findings.add(span, format!("`{}` is no amount of money", shorten(text)), help);
+        }
+        cost
+    });
     let address = address(&table, findings);
     let name = table.text("name", findings).map(|name| name.chars().take(MAX_NAME).collect());
     let url = url?.to_owned();
@@ -172,6 +182,7 @@ fn call(
         asked,
         headers,
         size,
+        cost,
         address,
         agent,
         scope,
@@ -200,10 +211,10 @@ fn expected(table: &Table<'_, '_>, findings: &mut Findings<'_>) -> Option<Expect
     let codes: Vec<&str> = RefusalCode::ALL.iter().map(|code| code.as_str()).collect();
     let code = table.choice("code", &codes, findings).map(str::to_owned);
     let verdict = table.choice("expect", &Verdict::NAMES, findings).and_then(Verdict::parse)?;
-    if verdict == Verdict::Allow
+    if matches!(verdict, Verdict::Allow | Verdict::Hold)
         && let (Some(_), Some(value)) = (&code, table.get("code"))
     {
-        findings.add(value.span(), "a call that is allowed has no `code`", Some("remove `code`"));
+        findings.add(value.span(), "a call that is not refused has no `code`", Some("remove `code`"));
     }
     Some(Expectation { verdict, rule, code })
 }

@@ -56,7 +56,7 @@ fn covered(untried: &[Untried]) -> String {
     }
     let mut text = "decided no call:\n".to_owned();
     for Untried { file, line, policy, rule, effect } in untried {
-        text.push_str(&format!("  {file}:{line}: {} {policy}/{rule}\n", effect.as_str()));
+        text.push_str(&format!("  {file}:{line}: {effect} {policy}/{rule}\n"));
     }
     text
 }
@@ -83,6 +83,7 @@ fn file(result: &SuiteResult) -> Value {
                     "verdict": came.verdict.as_str(),
                     "policy": came.by.as_ref().map(|by| &by.0),
                     "rule": came.by.as_ref().map(|by| &by.1),
+                    "held": came.held.iter().map(|(policy, hold)| format!("{policy}/{hold}")).collect::<Vec<_>>(),
                     "code": came.code.map(|code| code.as_str()),
                     "explanation": came.explanation.trim_end(),
                 },

@@ -13,18 +13,21 @@ use crate::commands::policy::whole_call::WholeCall;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allow,
+    /// Allowed once people have said so.
+    Hold,
     Deny,
     Observe,
 }
 
 impl Verdict {
     /// As written in test files.
-    pub(crate) const NAMES: [&'static str; 3] = ["allow", "deny", "observe"];
+    pub(crate) const NAMES: [&'static str; 4] = ["allow", "hold", "deny", "observe"];
 
     /// As written in test files.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
+            Self::Hold => "hold",
             Self::Deny => "deny",
             Self::Observe => "observe",
         }
@@ -32,7 +35,9 @@ impl Verdict {
 
     /// Reads a name as written in test files.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Allow, Self::Deny, Self::Observe].into_iter().find(|verdict| verdict.as_str() == name)
+        [Self::Allow, Self::Hold, Self::Deny, Self::Observe]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == name)
     }
 }
 
@@ -44,13 +49,15 @@ pub(crate) struct Ruled {
     pub(crate) code: Option<RefusalCode>,
     /// Policy and rule.
     pub(crate) by: Option<(String, String)>,
+    /// Policy and name of the holds that it waits for.
+    pub(crate) held: Vec<(String, String)>,
     /// For people, several lines.
     pub(crate) explanation: String,
 }
 
 impl Ruled {
     fn refused(code: RefusalCode, explanation: String) -> Self {
-        Self { verdict: Verdict::Deny, code: Some(code), by: None, explanation }
+        Self { verdict: Verdict::Deny, code: Some(code), by: None, held: Vec::new(), explanation }
     }
 }
 
@@ -60,6 +67,9 @@ impl fmt::Display for Ruled {
         if let Some((policy, rule)) = &self.by {
             write!(f, " by {policy}/{rule}")?;
         }
+        for (number, (policy, hold)) in self.held.iter().enumerate() {
+            write!(f, "{} {policy}/{hold}", if number == 0 { ", waits for" } else { "," })?;
+        }
         if let Some(code) = self.code {
             write!(f, " ({})", code.as_str())?;
         }
@@ -67,18 +77,20 @@ impl fmt::Display for Ruled {
     }
 }
 
-/// Decides: the delegation's scope, then policy, then the address. A call whose headers put other methods in the place of
+/// Decides: the delegation's scope, then policy and its holds, then the address. `cost` is the most that it can cost, in
+/// billionths of a dollar, where that is said. A call whose headers put other methods in the place of
 /// its own is decided with each, and the first refusal counts.
 pub(crate) fn ruled(
     set: &PolicySet,
     call: &WholeCall,
     scope: Option<&Scope>,
     address: Option<IpAddr>,
+    cost: Option<u64>,
 ) -> Ruled {
     let overriding = call.overriding_methods();
     let mut overall: Option<Ruled> = None;
     for method in std::iter::once(call.method.as_str()).chain(overriding.iter().map(String::as_str)) {
-        let ruled = ruled_as(set, call, method, scope);
+        let ruled = ruled_as(set, call, method, scope, cost);
         let first = match &overall {
             None => true,
             Some(held) => held.verdict == Verdict::Allow,
@@ -107,7 +119,13 @@ fn may_go_to(set: &PolicySet, call: &WholeCall, ruled: &Ruled, address: IpAddr) 
         || set.address_allowed(call.target.host.as_str(), call.target.port, address)
 }
 
-fn ruled_as(set: &PolicySet, call: &WholeCall, method: &str, scope: Option<&Scope>) -> Ruled {
+fn ruled_as(
+    set: &PolicySet,
+    call: &WholeCall,
+    method: &str,
+    scope: Option<&Scope>,
+    cost: Option<u64>,
+) -> Ruled {
     let call = call.with_method(method);
     if let Some(scope) = scope
         && !scope.permits(&call)
@@ -122,12 +140,23 @@ fn ruled_as(set: &PolicySet, call: &WholeCall, method: &str, scope: Option<&Scop
         let explanation = "No document of the test file is for this agent.".to_owned();
         return Ruled::refused(RefusalCode::NoPolicy, explanation);
     }
-    let explanation = set.explain(&call).to_string();
+    let explanation = set.explain_costing(&call, cost).to_string();
     let named = |by: creto_call::RuleName<'_>| (by.policy.to_owned(), by.rule.to_owned());
     let (verdict, code, by) = match set.decide(&call) {
         Decision::Allow { by } => (Verdict::Allow, None, Some(named(by))),
         Decision::Deny(refusal) => (Verdict::Deny, Some(refusal.code), refusal.by.map(named)),
         Decision::Observe(refusal) => (Verdict::Observe, Some(refusal.code), refusal.by.map(named)),
     };
-    Ruled { verdict, code, by, explanation }
+    if verdict != Verdict::Allow {
+        return Ruled { verdict, code, by, held: Vec::new(), explanation };
+    }
+    let holds = set.holds(&call, cost);
+    let held: Vec<(String, String)> = holds.held().map(|held| named(held.by)).collect();
+    if holds.too_many() {
+        let explanation =
+            format!("{explanation}More holds match than can be asked for one call: it is refused.");
+        return Ruled { held, ..Ruled::refused(RefusalCode::CannotBeHeld, explanation) };
+    }
+    let verdict = if held.is_empty() { Verdict::Allow } else { Verdict::Hold };
+    Ruled { verdict, code, by, held, explanation }
 }

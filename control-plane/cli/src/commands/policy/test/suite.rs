@@ -41,6 +41,8 @@ pub(crate) struct TestCall {
     pub(crate) asked: Asked,
     pub(crate) headers: HeaderMap,
     pub(crate) size: Option<u64>,
+    /// The most that it can cost, in billionths of a dollar.
+    pub(crate) cost: Option<u64>,
     /// Address that the host's name has.
     pub(crate) address: Option<IpAddr>,
     pub(crate) agent: Option<AgentFacts>,
@@ -122,7 +124,7 @@ impl<'d> Sets<'d> {
             };
             (call.agent.clone(), set)
         });
-        ruled(set, &call.whole(set), call.scope.as_ref(), call.address)
+        ruled(set, &call.whole(set), call.scope.as_ref(), call.address, call.cost)
     }
 }
 
