@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "proto/creto/v1/quota.proto",
                 "proto/creto/v1/billing.proto",
                 "proto/creto/v1/metering.proto",
+                "proto/creto/v1/oversight.proto",
                 "proto/creto/v1/secrets.proto",
             ],
             &["proto"],

@@ -232,6 +232,31 @@ impl Delegations {
         }
     }
 
+    /// The names along one of an agent's delegations, from the root to the agent; none when it does not stand now.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`] when the store fails.
+    pub async fn names_along(
+        &self,
+        agent: &KeptAgent,
+        delegation_id: &[u8; 32],
+    ) -> Result<Option<Vec<String>>, IdentityError> {
+        if !self.stands(agent, delegation_id).await? {
+            return Ok(None);
+        }
+        let kept = self.store.delegation(&agent.namespace, delegation_id).await.map_err(about_delegation)?;
+        let mut names = Vec::new();
+        for signed in links::read(links::decode(&kept.encoded_links)?)? {
+            let id = signed.link.delegator_id;
+            let found = self.store.agent_by_id(&agent.namespace, id.as_bytes()).await;
+            // A key that was rotated away in between: the delegation does not stand any more.
+            let Some(delegator) = found.map_err(IdentityError::Store)? else { return Ok(None) };
+            names.push(delegator.name);
+        }
+        names.push(agent.name.clone());
+        Ok(Some(names))
+    }
+
     async fn verify(
         &self,
         namespace: &str,

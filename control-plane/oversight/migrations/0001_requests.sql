@@ -16,6 +16,8 @@ CREATE TABLE oversight_requests (
     -- When people's time ends; none when it has.
     until_ms   BIGINT,
     facts      TEXT   NOT NULL,
+    -- The context without headers and body, for lists: those may be a megabyte each.
+    summary    TEXT   NOT NULL,
     context    TEXT   NOT NULL,
     status     TEXT   NOT NULL
 );
@@ -23,6 +25,8 @@ CREATE TABLE oversight_requests (
 CREATE UNIQUE INDEX oversight_requests_live ON oversight_requests (namespace, agent, digest) WHERE live = 1;
 CREATE INDEX oversight_requests_due ON oversight_requests (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX oversight_requests_list ON oversight_requests (namespace, word, created_ms, id);
+CREATE INDEX oversight_requests_changed ON oversight_requests (namespace, changed_ms);
+CREATE INDEX oversight_requests_agent ON oversight_requests (namespace, agent) WHERE until_ms IS NOT NULL;
 CREATE INDEX oversight_requests_inbox ON oversight_requests (namespace, until_ms, id) WHERE until_ms IS NOT NULL;
 
 -- Every step a request took: its checkpoints.
@@ -33,6 +37,7 @@ CREATE TABLE oversight_changes (
     -- Who or what caused it, and what it was.
     by_whom TEXT   NOT NULL,
     what    TEXT   NOT NULL,
+    word    TEXT   NOT NULL,
     status  TEXT   NOT NULL,
     PRIMARY KEY (id, version)
 );

@@ -14,6 +14,14 @@ pub const DENIAL_HOLDS_MS: u64 = 300_000;
 pub const EXECUTION_MS: u64 = 900_000;
 /// Requests one reading of a list gives.
 pub const MAX_PAGE: u32 = 500;
+/// Requests that one caller waits for at once.
+pub const MAX_AWAITED: usize = 64;
+/// How long one who waits is let wait at most, in milliseconds.
+pub const MAX_WAIT_MS: u64 = 20_000;
+/// Steps of one request that are shown, the newest.
+pub const MAX_STEPS_SHOWN: u32 = 1_000;
+/// Requests that moved which one look of a follower gives.
+pub const MAX_MOVED: u32 = 1_000;
 /// Requests that one look at the clock moves on.
 pub const MAX_DUE: u32 = 500;
 /// How often a step is tried again that another one came before.

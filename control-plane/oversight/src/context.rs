@@ -69,6 +69,12 @@ pub enum ContextProblem {
 }
 
 impl Context {
+    /// Without headers and body.
+    #[must_use]
+    pub fn summary(&self) -> Self {
+        Self { headers: Vec::new(), body: Payload::Nothing, ..self.clone() }
+    }
+
     /// The document that is kept.
     ///
     /// # Errors

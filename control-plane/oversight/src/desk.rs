@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use creto_oversight::{
     ActionDigest, AfterTick, AfterVote, ApprovalSigner, Approved, Ballot, Begun, Execution, ExecutionEnd,
@@ -13,11 +12,8 @@ use tokio::sync::broadcast;
 use crate::bounds::{EXECUTION_MS, MAX_TRIES, MAX_UNHEARD};
 use crate::context::Context;
 use crate::error::ApprovalError;
-use crate::record::{Change, Facts, Kept, Selection};
+use crate::record::{Change, Facts, Kept, Moved, Selection, StepNote};
 use crate::store::{Made, RequestStore};
-
-/// How often one who waits looks at the store, since another control plane may have changed it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A call that asks to be approved.
 #[derive(Clone, Debug)]
@@ -42,6 +38,8 @@ pub struct Ask {
     pub most_ms: u64,
     /// What people are shown.
     pub context: Context,
+    /// Id of the delegation that the call is made under, in hexadecimal digits.
+    pub delegation: String,
 }
 
 /// A request that is kept.
@@ -68,7 +66,7 @@ pub struct Taken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// The request.
     pub id: RequestId,
     /// How many steps it took by now.
@@ -78,7 +76,7 @@ pub struct Heard {
 /// Where requests come in, are decided, and are taken.
 #[derive(Clone)]
 pub struct ApprovalDesk {
-    store: RequestStore,
+    pub(crate) store: RequestStore,
     signer: Arc<ApprovalSigner>,
     heard: broadcast::Sender<Heard>,
 }
@@ -123,8 +121,9 @@ impl ApprovalDesk {
             Begun::Waits(open) => Status::Open(open),
             Begun::Denied(denied) => Status::Denied(denied),
         };
-        let Ask { namespace, agent, policy, rule, .. } = ask;
-        let facts = Facts { request, namespace, agent, policy, rule };
+        let summary = ask.context.summary();
+        let Ask { namespace, agent, policy, rule, delegation, .. } = ask;
+        let facts = Facts { request, namespace, agent, policy, rule, delegation };
         for _ in 0..MAX_TRIES {
             if let Some(live) = self.store.live(&facts.namespace, &facts.agent, facts.request.digest).await? {
                 // What nobody looked at the clock for yet counts as it will.
@@ -133,10 +132,10 @@ impl ApprovalDesk {
                     None => continue,
                 }
             }
-            match self.store.make(&facts, &context, &status, now_ms).await {
+            match self.store.make(&facts, (&context, &summary), &status, now_ms).await {
                 Ok(Made::Joined(kept)) => return Ok(Asked { kept: *kept, joined: true }),
                 Ok(Made::New) => {
-                    let kept = Kept { facts, context: ask.context, status, version: 1, changed_ms: now_ms };
+                    let kept = Kept { facts, context: summary, status, version: 1, changed_ms: now_ms };
                     self.tell(&kept);
                     return Ok(Asked { kept, joined: false });
                 }
@@ -237,15 +236,25 @@ impl ApprovalDesk {
         taking: Taking,
         now_ms: u64,
     ) -> Result<Taken, ApprovalError> {
-        let mut taken = None;
-        let kept = self
+        let (mut taken, mut before) = (None, None);
+        let stepped = self
             .step(namespace, id, now_ms, |kept| {
                 let Status::Approved(approved) = &kept.status else { return Err(illegal(kept, "taken")) };
                 let (next, execution) = approved.take(taking.clone(), now_ms)?;
+                if next == *approved {
+                    // The same call has it already, and its answer was lost: the proof is given again, nothing is taken.
+                    before = Some((kept.clone(), execution, next));
+                    return Err(illegal(kept, "taken"));
+                }
                 taken = Some((execution, next.clone()));
                 Ok((Status::Approved(next), "taken", taking.by.clone()))
             })
-            .await?;
+            .await;
+        if let Some((kept, execution, approved)) = before {
+            let grant = self.grant(&kept, &approved, &execution, now_ms);
+            return Ok(Taken { kept, execution, grant });
+        }
+        let kept = stepped?;
         let Some((execution, approved)) = taken else { return Err(illegal(&kept, "taken")) };
         let grant = self.grant(&kept, &approved, &execution, now_ms);
         Ok(Taken { kept, execution, grant })
@@ -317,12 +326,60 @@ impl ApprovalDesk {
         Ok(changed)
     }
 
-    /// A request.
+    /// A request with everything to review.
     ///
     /// # Errors
     /// [`ApprovalError::NotFound`], or the store's.
     pub async fn get(&self, namespace: &str, id: RequestId) -> Result<Kept, ApprovalError> {
+        self.store.read_whole(namespace, id).await
+    }
+
+    /// A request without headers and body.
+    ///
+    /// # Errors
+    /// [`ApprovalError::NotFound`], or the store's.
+    pub async fn summary(&self, namespace: &str, id: RequestId) -> Result<Kept, ApprovalError> {
         self.store.read(namespace, id).await
+    }
+
+    /// Ends everything that an agent asks for: it is gone. Says how many requests that were.
+    ///
+    /// # Errors
+    /// The store's; what was not ended then ends by time.
+    pub async fn cancel_all(
+        &self,
+        namespace: &str,
+        agent: &str,
+        (reason, by): (&str, &str),
+        now_ms: u64,
+    ) -> Result<usize, ApprovalError> {
+        let mut ended = 0;
+        for id in self.store.open_of(namespace, agent).await? {
+            match self.cancel(namespace, id, (reason, by), now_ms).await {
+                Ok(_) => ended += 1,
+                // It was decided in between.
+                Err(ApprovalError::Illegal { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Requests of a namespace that took a step at or after an instant, the earliest first; one more than [`crate::MAX_MOVED`]
+    /// says that there are more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn moved(&self, namespace: &str, since_ms: u64) -> Result<Vec<Moved>, ApprovalError> {
+        self.store.moved(namespace, since_ms).await
+    }
+
+    /// The newest steps of a request after a version, oldest first, at most [`crate::MAX_STEPS_SHOWN`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn steps(&self, id: RequestId, after: i64) -> Result<Vec<StepNote>, ApprovalError> {
+        self.store.steps(id, after).await
     }
 
     /// Requests of a namespace.
@@ -348,36 +405,6 @@ impl ApprovalDesk {
     pub async fn history(&self, namespace: &str, id: RequestId) -> Result<Vec<Change>, ApprovalError> {
         self.store.read(namespace, id).await?;
         self.store.history(id).await
-    }
-
-    /// Waits until a request took more than `version` steps, or `longest` is over; gives it as it is then.
-    ///
-    /// # Errors
-    /// [`ApprovalError::NotFound`], or the store's.
-    pub async fn changed_since(
-        &self,
-        namespace: &str,
-        id: RequestId,
-        version: i64,
-        longest: Duration,
-    ) -> Result<Kept, ApprovalError> {
-        let until = tokio::time::Instant::now() + longest;
-        // Listening begins before looking, so that nothing falls between.
-        let mut heard = self.listen();
-        loop {
-            let kept = self.store.read(namespace, id).await?;
-            if kept.version > version || tokio::time::Instant::now() >= until {
-                return Ok(kept);
-            }
-            let look = until.min(tokio::time::Instant::now() + LOOK_EVERY);
-            loop {
-                match tokio::time::timeout_at(look, heard.recv()).await {
-                    Ok(Ok(step)) if step.id != id => {}
-                    // It moved, or so much did that some was missed, or it is time to look.
-                    _ => break,
-                }
-            }
-        }
     }
 
     /// Closes the store.
@@ -459,7 +486,8 @@ impl ApprovalDesk {
     }
 
     fn tell(&self, kept: &Kept) {
-        let heard = Heard { namespace: kept.facts.namespace.clone(), id: kept.id(), version: kept.version };
+        let heard =
+            Heard { namespace: kept.facts.namespace.as_str().into(), id: kept.id(), version: kept.version };
         // Nobody listening is no harm: whoever waits looks at the store first.
         let _ = self.heard.send(heard);
     }

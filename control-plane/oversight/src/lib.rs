@@ -17,10 +17,11 @@ mod desk;
 mod error;
 mod record;
 mod store;
+mod waiting;
 
 pub use bounds::*;
 pub use context::{Context, ContextProblem, Header, Payload};
 pub use desk::{ApprovalDesk, Ask, Asked, Heard, Taken};
 pub use error::ApprovalError;
-pub use record::{Change, Facts, Kept, Selection};
+pub use record::{Change, Facts, Kept, Moved, Selection, StepNote};
 pub use store::RequestStore;

@@ -19,6 +19,9 @@ pub struct Facts {
     pub policy: String,
     /// The rule in it.
     pub rule: String,
+    /// Id of the delegation that the call is made under, in hexadecimal digits; empty when nobody said it.
+    #[serde(default)]
+    pub delegation: String,
 }
 
 /// A request with where it stands.
@@ -26,7 +29,7 @@ pub struct Facts {
 pub struct Kept {
     /// What never changes.
     pub facts: Facts,
-    /// What people are shown.
+    /// What people are shown. Lists and steps give it without headers and body ([`Context::summary`]).
     pub context: Context,
     /// Where it stands.
     pub status: Status,
@@ -64,6 +67,32 @@ pub struct Change {
     pub what: String,
     /// Where it stood then.
     pub status: Status,
+}
+
+/// A step without the state that it led to, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepNote {
+    /// Its number, from 1.
+    pub version: i64,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+    /// Who or what.
+    pub by: String,
+    /// What, as in [`Change::what`].
+    pub what: String,
+    /// Where it stood then, as [`Status::word`].
+    pub word: String,
+}
+
+/// A request that changed, by its newest step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Which.
+    pub id: RequestId,
+    /// How many steps it took.
+    pub version: i64,
+    /// When the newest was, milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// Which requests to list.

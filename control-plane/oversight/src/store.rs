@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use creto_oversight::{ActionDigest, Approved, ExecutionEnd, RequestId, Status};
+use creto_oversight::{ActionDigest, Approved, DigestError, ExecutionEnd, RequestId, Status};
 use creto_sql::{Database, Given, Row, Schema, Step, Work};
 
 use crate::bounds::{
-    DENIAL_HOLDS_MS, EXECUTION_MS, MAX_DUE, MAX_OPEN_A_NAMESPACE, MAX_OPEN_AN_AGENT, MAX_PAGE,
+    DENIAL_HOLDS_MS, EXECUTION_MS, MAX_AWAITED, MAX_DUE, MAX_MOVED, MAX_OPEN_A_NAMESPACE, MAX_OPEN_AN_AGENT,
+    MAX_PAGE, MAX_STEPS_SHOWN,
 };
+use crate::context::Context;
 use crate::error::ApprovalError;
-use crate::record::{Change, Facts, Kept, Selection};
+use crate::record::{Change, Facts, Kept, Moved, Selection, StepNote};
 
 const SCHEMA: Schema = Schema {
     name: "oversight",
@@ -20,10 +22,10 @@ const SCHEMA: Schema = Schema {
     }],
 };
 
-/// A statement that reads whole requests.
+/// A statement that reads requests, their contexts without headers and body.
 macro_rules! requests {
     ($which:literal) => {
-        concat!("SELECT facts, context, status, version, changed_ms FROM oversight_requests ", $which)
+        concat!("SELECT facts, summary, status, version, changed_ms FROM oversight_requests ", $which)
     };
 }
 
@@ -33,6 +35,8 @@ const LIVE: &str = requests!("WHERE namespace = $1 AND agent = $2 AND digest = $
 #[derive(Clone, Debug)]
 pub struct RequestStore {
     database: Database,
+    /// Whether other control planes may write to it too.
+    shared: bool,
 }
 
 /// What became of a request to be.
@@ -50,7 +54,7 @@ impl RequestStore {
     /// # Errors
     /// [`ApprovalError::Store`].
     pub async fn sqlite(path: &Path) -> Result<Self, ApprovalError> {
-        Ok(Self { database: Database::sqlite(path, &SCHEMA).await? })
+        Ok(Self { database: Database::sqlite(path, &SCHEMA).await?, shared: false })
     }
 
     /// In PostgreSQL, at a URL such as `postgres://user@host/database`. Its tables begin with `oversight_`.
@@ -58,7 +62,7 @@ impl RequestStore {
     /// # Errors
     /// [`ApprovalError::Store`].
     pub async fn postgres(url: &str) -> Result<Self, ApprovalError> {
-        Ok(Self { database: Database::postgres(url, &SCHEMA).await? })
+        Ok(Self { database: Database::postgres(url, &SCHEMA).await?, shared: true })
     }
 
     /// Closes it; what was committed is kept without.
@@ -66,11 +70,16 @@ impl RequestStore {
         self.database.close().await;
     }
 
+    /// Whether other control planes may write to it too: a file belongs to one.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// Keeps a new request, or finds the live one for the same call.
     pub(crate) async fn make(
         &self,
         facts: &Facts,
-        context: &str,
+        (context, summary): (&str, &Context),
         status: &Status,
         now_ms: u64,
     ) -> Result<Made, ApprovalError> {
@@ -101,8 +110,8 @@ impl RequestStore {
             }
         }
         const MAKE: &str = "INSERT INTO oversight_requests (id, namespace, agent, digest, word, live, version, \
-             created_ms, changed_ms, due_ms, until_ms, facts, context, status) \
-             VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+             created_ms, changed_ms, due_ms, until_ms, facts, context, status, summary) \
+             VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
         let id = facts.request.id.to_string();
         let written = Written::of(status, now_ms, &id)?;
         let given = vec![
@@ -118,6 +127,7 @@ impl RequestStore {
             text(facts, &id)?.into(),
             context.into(),
             written.status.as_str().into(),
+            text(summary, &id)?.into(),
         ];
         if work.run(MAKE, given).await? == 0 {
             // Another control plane was faster.
@@ -128,7 +138,8 @@ impl RequestStore {
                 None => Err(ApprovalError::Contended),
             };
         }
-        note(work.as_mut(), &id, 1, now_ms, ("asked", &facts.agent), &written.status).await?;
+        note(work.as_mut(), &id, 1, now_ms, ("asked", &facts.agent), (status.word(), &written.status))
+            .await?;
         work.commit().await?;
         Ok(Made::New)
     }
@@ -144,11 +155,26 @@ impl RequestStore {
         self.database.read().await?.row(LIVE, given).await?.map(kept).transpose()
     }
 
-    /// A request.
+    /// A request, its context without headers and body.
     pub(crate) async fn read(&self, namespace: &str, id: RequestId) -> Result<Kept, ApprovalError> {
-        const ONE: &str = requests!("WHERE id = $1 AND namespace = $2");
+        self.one(requests!("WHERE id = $1 AND namespace = $2"), namespace, id).await
+    }
+
+    /// A request with all there is to review.
+    pub(crate) async fn read_whole(&self, namespace: &str, id: RequestId) -> Result<Kept, ApprovalError> {
+        const WHOLE: &str = "SELECT facts, context, status, version, changed_ms FROM oversight_requests \
+             WHERE id = $1 AND namespace = $2";
+        self.one(WHOLE, namespace, id).await
+    }
+
+    async fn one(
+        &self,
+        statement: &'static str,
+        namespace: &str,
+        id: RequestId,
+    ) -> Result<Kept, ApprovalError> {
         let mut read = self.database.read().await?;
-        let row = read.row(ONE, vec![id.to_string().into(), namespace.into()]).await?;
+        let row = read.row(statement, vec![id.to_string().into(), namespace.into()]).await?;
         kept(row.ok_or(ApprovalError::NotFound(id))?)
     }
 
@@ -178,7 +204,8 @@ impl RequestStore {
         if work.run(CHANGE, given).await? == 0 {
             return Ok(false);
         }
-        note(work.as_mut(), &id, before.version + 1, now_ms, (what, by), &written.status).await?;
+        note(work.as_mut(), &id, before.version + 1, now_ms, (what, by), (status.word(), &written.status))
+            .await?;
         work.commit().await?;
         Ok(true)
     }
@@ -233,6 +260,71 @@ impl RequestStore {
         let row = self.database.read().await?.row(OPEN, vec![namespace.into()]).await?;
         let open = row.map_or(Ok(0), |mut row| row.number())?;
         Ok(open.unsigned_abs())
+    }
+
+    /// The requests of an agent that people decide now.
+    pub(crate) async fn open_of(
+        &self,
+        namespace: &str,
+        agent: &str,
+    ) -> Result<Vec<RequestId>, ApprovalError> {
+        const OPEN: &str = "SELECT id FROM oversight_requests \
+             WHERE until_ms IS NOT NULL AND namespace = $1 AND agent = $2 ORDER BY id";
+        let rows = self.database.read().await?.rows(OPEN, vec![namespace.into(), agent.into()]).await?;
+        rows.into_iter().map(|mut row| request_id(&row.text()?)).collect()
+    }
+
+    /// How many steps requests of an agent took; those that are not there, or another agent's, are left out.
+    pub(crate) async fn versions(
+        &self,
+        namespace: &str,
+        agent: &str,
+        ids: &[RequestId],
+    ) -> Result<Vec<(RequestId, i64)>, ApprovalError> {
+        // Statements are fixed: as many places as may be asked for, the rest filled with what no id is.
+        const VERSIONS: &str = "SELECT id, version FROM oversight_requests WHERE namespace = $1 AND agent = $2 AND id IN (\
+             $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+             $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, \
+             $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65, $66)";
+        let mut given: Vec<Given> = vec![namespace.into(), agent.into()];
+        let mut asked = ids.iter().take(MAX_AWAITED);
+        given.extend(
+            (0..MAX_AWAITED).map(|_| asked.next().map_or_else(String::new, RequestId::to_string).into()),
+        );
+        let rows = self.database.read().await?.rows(VERSIONS, given).await?;
+        rows.into_iter().map(|mut row| Ok((request_id(&row.text()?)?, row.number()?))).collect()
+    }
+
+    /// Requests of a namespace that took a step at or after an instant, the earliest first; one more than [`MAX_MOVED`] says that
+    /// there are more.
+    pub(crate) async fn moved(&self, namespace: &str, since_ms: u64) -> Result<Vec<Moved>, ApprovalError> {
+        const MOVED: &str = "SELECT id, version, changed_ms FROM oversight_requests \
+             WHERE namespace = $1 AND changed_ms >= $2 ORDER BY changed_ms, id LIMIT $3";
+        let given = vec![namespace.into(), signed(since_ms).into(), (MAX_MOVED + 1).into()];
+        let rows = self.database.read().await?.rows(MOVED, given).await?;
+        let moved = |mut row: Row| {
+            let (id, version) = (request_id(&row.text()?)?, row.number()?);
+            Ok(Moved { id, version, at_ms: row.number()?.unsigned_abs() })
+        };
+        rows.into_iter().map(moved).collect()
+    }
+
+    /// The newest steps of a request after a version, oldest first.
+    pub(crate) async fn steps(&self, id: RequestId, after: i64) -> Result<Vec<StepNote>, ApprovalError> {
+        const STEPS: &str = "SELECT version, at_ms, by_whom, what, word FROM oversight_changes \
+             WHERE id = $1 AND version > $2 ORDER BY version DESC LIMIT $3";
+        let given = vec![id.to_string().into(), after.into(), MAX_STEPS_SHOWN.into()];
+        let rows = self.database.read().await?.rows(STEPS, given).await?;
+        let step = |mut row: Row| {
+            Ok(StepNote {
+                version: row.number()?,
+                at_ms: row.number()?.unsigned_abs(),
+                by: row.text()?,
+                what: row.text()?,
+                word: row.text()?,
+            })
+        };
+        rows.into_iter().rev().map(step).collect()
     }
 
     /// Every step of a request, oldest first.
@@ -294,13 +386,20 @@ async fn note(
     version: i64,
     now_ms: u64,
     (what, by): (&str, &str),
-    status: &str,
+    (word, status): (&str, &str),
 ) -> Result<(), ApprovalError> {
-    const NOTE: &str = "INSERT INTO oversight_changes (id, version, at_ms, by_whom, what, status) \
-         VALUES ($1, $2, $3, $4, $5, $6)";
-    let given = vec![id.into(), version.into(), signed(now_ms).into(), by.into(), what.into(), status.into()];
+    const NOTE: &str = "INSERT INTO oversight_changes (id, version, at_ms, by_whom, what, word, status) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let at_ms = signed(now_ms).into();
+    let given = vec![id.into(), version.into(), at_ms, by.into(), what.into(), word.into(), status.into()];
     work.run(NOTE, given).await?;
     Ok(())
+}
+
+fn request_id(text: &str) -> Result<RequestId, ApprovalError> {
+    let damaged =
+        |error: DigestError| ApprovalError::Damaged { id: text.to_owned(), cause: error.to_string() };
+    text.parse().map_err(damaged)
 }
 
 fn kept(mut row: Row) -> Result<Kept, ApprovalError> {

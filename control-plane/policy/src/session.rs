@@ -297,6 +297,7 @@ impl SyncSession {
         }
         let mut resources = snapshot.policies_for(&principal.facts);
         resources.extend(principal.resources.iter().cloned());
+        resources.push(self.shared.approval_key.clone());
         let content = Content::new(resources, snapshot.revocation_epoch);
         let standing = principal.standing.clone();
         self.due.offer = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use creto_bundle::BundleSigner;
+use creto_bundle::{APPROVAL_KEY, BundleSigner, SharedResource};
 use creto_identity::{Delegations, IdentityError, now_ms, page_limit, page_of};
 use creto_proto::v1::{ListSidecarsRequest, ListSidecarsResponse, SidecarStatus};
 use creto_store::{KeptSidecar, Store};
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) delegations: Delegations,
     pub(crate) signer: Arc<BundleSigner>,
+    /// The public key that verifies approvals: the same for all sidecars.
+    pub(crate) approval_key: SharedResource,
     pub(crate) changes: Changes,
     pub(crate) events: SidecarEvents,
     pub(crate) fleet: Fleet,
@@ -71,12 +73,13 @@ pub struct PolicySync {
 }
 
 impl PolicySync {
-    /// `stopping` turns true when the control plane stops.
+    /// `approval_key` is the public key that sidecars verify approvals with. `stopping` turns true when the control plane
+    /// stops.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         delegations: Delegations,
-        signer: Arc<BundleSigner>,
+        (signer, approval_key): (Arc<BundleSigner>, [u8; 32]),
         changes: Changes,
         (limits, stopping): (SyncLimits, watch::Receiver<bool>),
     ) -> Self {
@@ -85,6 +88,7 @@ impl PolicySync {
             store,
             delegations,
             signer,
+            approval_key: SharedResource::new(APPROVAL_KEY, approval_key.to_vec()),
             changes,
             fleet: Fleet::new(limits.streams),
             room: DeltaRoom::new(limits.bytes_in_flight),

@@ -19,7 +19,9 @@ pub use error::BundleError;
 pub use generation::{Floor, Generation};
 pub use key::{BundleSigner, PinnedKey};
 pub use notice::Notice;
-pub use resource::{AGENT, CHAIN, CHAIN_KEYS, Digest, POLICY_PREFIX, SharedResource, policy_resource};
+pub use resource::{
+    AGENT, APPROVAL_KEY, CHAIN, CHAIN_KEYS, Digest, POLICY_PREFIX, SharedResource, policy_resource,
+};
 
 /// `Manifest.schema` as written and read here.
 pub const SCHEMA: u32 = 2;

@@ -16,6 +16,8 @@ pub const AGENT: &str = "agent";
 pub const CHAIN: &str = "chain";
 /// Name of the resource that holds the keys of chains (`ChainKeys`).
 pub const CHAIN_KEYS: &str = "chain-keys";
+/// Name of the resource that holds the public key of the approval service: 32 bytes, Ed25519.
+pub const APPROVAL_KEY: &str = "approval-key";
 /// Begins the names of resources that hold policies (`PolicyBody`).
 pub const POLICY_PREFIX: &str = "policy/";
 

@@ -10,7 +10,8 @@ pub const MAX_BOUND_HEADERS: usize = 128;
 
 /// Headers that are not bound, in lower case: they belong to the connection, name who asks (the agent's identity and the
 /// credential are bound by themselves), or change with each attempt. Every other header is bound, since it may change what the
-/// call does (`x-http-method-override`).
+/// call does (`x-http-method-override`). A session of MCP is a connection too: what is approved in one and sent in the next does
+/// no more than the same session could have done by then.
 pub const VOLATILE_HEADERS: &[&str] = &[
     "accept-encoding",
     "authorization",
@@ -25,6 +26,8 @@ pub const VOLATILE_HEADERS: &[&str] = &[
     "forwarded",
     "host",
     "keep-alive",
+    "last-event-id",
+    "mcp-session-id",
     "prefer",
     "proxy-authorization",
     "proxy-connection",

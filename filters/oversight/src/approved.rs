@@ -120,7 +120,8 @@ impl Approved {
         }
     }
 
-    /// Takes a use, before the call leaves. Once it is kept, nobody else can have it.
+    /// Takes a use, before the call leaves. Once it is kept, nobody else can have it. Who asks again for the same call, because
+    /// the answer was lost, is given the same use.
     ///
     /// # Errors
     /// [`TakeError`]; nothing has changed then.
@@ -130,6 +131,10 @@ impl Approved {
         }
         if now_ms >= self.not_after_ms {
             return Err(TakeError::Lapsed(self.not_after_ms));
+        }
+        let mut running = self.executions.iter().filter(|execution| execution.end.is_none());
+        if let Some(taken) = running.find(|taken| taken.by == taking.by && taken.call == taking.call) {
+            return Ok((self.clone(), taken.clone()));
         }
         if let Some(unknown) = self.ambiguous() {
             return Err(TakeError::Ambiguous(unknown.number));

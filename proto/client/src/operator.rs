@@ -1,6 +1,7 @@
 //! Speaking as an operator.
 
 use creto_proto::v1::agent_registry_client::AgentRegistryClient;
+use creto_proto::v1::approval_inbox_client::ApprovalInboxClient;
 use creto_proto::v1::billing_client::BillingClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
@@ -94,6 +95,12 @@ impl OperatorClient {
     #[must_use]
     pub fn secrets(&self) -> SecretStoreClient<OperatorChannel> {
         SecretStoreClient::new(self.channel.clone())
+    }
+
+    /// What people are asked, and what they say.
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalInboxClient<OperatorChannel> {
+        ApprovalInboxClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// Plans, subscriptions and invoices.

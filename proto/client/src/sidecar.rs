@@ -1,6 +1,7 @@
 //! Speaking as a sidecar.
 
 use creto_proto::v1::FetchSecretRequest;
+use creto_proto::v1::approvals_client::ApprovalsClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::delegation_authority_client::DelegationAuthorityClient;
 use creto_proto::v1::policy_sync_client::PolicySyncClient;
@@ -65,6 +66,12 @@ impl SidecarClient {
     #[must_use]
     pub fn leases(&self) -> QuotaLeasesClient<Channel> {
         QuotaLeasesClient::new(self.channel.clone())
+    }
+
+    /// Asking people.
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalsClient<Channel> {
+        ApprovalsClient::new(self.channel.clone()).max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Minting of narrower chains.

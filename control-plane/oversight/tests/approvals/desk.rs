@@ -7,7 +7,7 @@ use creto_approvals::{
 };
 use creto_oversight::{ApprovalKey, Decision, ExecutionEnd, RequestId, Status, TakeError, VoteError};
 
-use crate::world::{Home, MINUTE, START, ask, ballot, context, person, taking};
+use crate::world::{Home, MINUTE, START, ask, ballot, context, person, taking, taking_as};
 
 #[tokio::test]
 async fn a_call_is_asked_for_approved_taken_once_and_executed() {
@@ -29,7 +29,11 @@ async fn a_call_is_asked_for_approved_taken_once_and_executed() {
         let grant = taken.grant.open(&key).unwrap();
         assert_eq!(grant.allows(("sidecar-1", "call-1"), taking(1).digest, START + 3), Ok(()));
         assert_eq!((grant.number, grant.by.clone()), (1, vec![person("bob")]));
-        let again = desk.take("default", id, taking(1), START + 3).await.unwrap_err();
+        // The same call whose answer was lost gets its proof again; nothing is taken, and no step is noted.
+        let lost = desk.take("default", id, taking(1), START + 3).await.unwrap();
+        assert_eq!((lost.execution, lost.kept.version), (taken.execution, 3));
+        assert_eq!(lost.grant.open(&key).unwrap().number, 1);
+        let again = desk.take("default", id, taking_as("call-2", 1), START + 3).await.unwrap_err();
         assert!(matches!(again, ApprovalError::Take(TakeError::UsedUp(1))), "{again}");
 
         let end = ExecutionEnd::Answered { status: 201 };
@@ -91,9 +95,9 @@ async fn of_two_approvers_at_once_one_decides_and_of_many_takers_one_takes() {
         let id = desk.ask(ask("payer", 2), START).await.unwrap().kept.id();
         desk.vote("default", id, ballot("bob", Decision::APPROVE_ONCE, 2), START + 1).await.unwrap();
         let mut taking_all = tokio::task::JoinSet::new();
-        for _ in 0..16 {
-            let desk = desk.clone();
-            taking_all.spawn(async move { desk.take("default", id, taking(2), START + 2).await });
+        for call in 0..16 {
+            let (desk, call) = (desk.clone(), format!("call-{call}"));
+            taking_all.spawn(async move { desk.take("default", id, taking_as(&call, 2), START + 2).await });
         }
         let taken = taking_all.join_all().await;
         assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 1);
@@ -196,6 +200,10 @@ async fn whoever_waits_hears_of_the_decision_at_once_and_of_others_of_another_co
     for home in Home::both().await {
         let (desk, other) = (home.desk().await, home.desk().await);
         for (decides, longest) in [(&desk, Duration::from_millis(400)), (&other, Duration::from_secs(5))] {
+            // A file belongs to one control plane.
+            if longest.as_secs() > 0 && matches!(home, Home::Folder(_)) {
+                continue;
+            }
             let digest = if longest.as_secs() > 0 { 1 } else { 2 };
             let kept = desk.ask(ask("payer", digest), START).await.unwrap().kept;
             let (id, version) = (kept.id(), kept.version);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use creto_approvals::{ApprovalDesk, RequestStore, Selection};
 use creto_oversight::{ApprovalSigner, Decision, RequestId};
 
-use crate::world::{START, ask, ballot, taking};
+use crate::world::{START, ask, ballot, taking, taking_as};
 
 /// Set in the process that is killed: the store's file.
 const VICTIM: &str = "CRETO_TEST_APPROVALS_VICTIM";
@@ -80,7 +80,7 @@ async fn what_was_told_before_a_kill_is_kept_and_no_approval_is_taken_twice() {
         };
         assert_eq!(words.iter().filter(|word| *word == step).count(), 1, "{what} {id}: {words:?}");
         if what == "taken" {
-            let again = desk.take("default", *id, taking(*number), START).await;
+            let again = desk.take("default", *id, taking_as("another", *number), START).await;
             assert!(again.is_err(), "{id} was taken twice");
         }
     }

@@ -4,4 +4,5 @@
 
 mod desk;
 mod kill;
+mod waiting;
 mod world;

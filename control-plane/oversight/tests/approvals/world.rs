@@ -55,6 +55,7 @@ pub(crate) fn ask(agent: &str, digest: u8) -> Ask {
         most_uses: 2,
         most_ms: 60 * MINUTE,
         context: context("{\"amount\":100}"),
+        delegation: "ab".repeat(32),
     }
 }
 
@@ -89,5 +90,10 @@ pub(crate) fn ballot(name: &str, decision: Decision, digest: u8) -> Ballot {
 }
 
 pub(crate) fn taking(digest: u8) -> Taking {
-    Taking { digest: ActionDigest([digest; 32]), by: "sidecar-1".to_owned(), call: "call-1".to_owned() }
+    taking_as("call-1", digest)
+}
+
+/// For a call of this id.
+pub(crate) fn taking_as(call: &str, digest: u8) -> Taking {
+    Taking { digest: ActionDigest([digest; 32]), by: "sidecar-1".to_owned(), call: call.to_owned() }
 }

@@ -4,8 +4,10 @@ use creto_oversight::{ActionDigest, Approved, ExecutionEnd, Status, TakeError, T
 
 use crate::world::{MINUTE, START, approved, request};
 
+/// For a call that has not taken any yet.
 fn take(approved: &Approved, now_ms: u64) -> Result<Approved, TakeError> {
-    let taking = Taking { digest: request().digest, by: "sidecar-1".to_owned(), call: "call-1".to_owned() };
+    let call = format!("call-{}", approved.executions().len() + 1);
+    let taking = Taking { digest: request().digest, by: "sidecar-1".to_owned(), call };
     approved.take(taking, now_ms).map(|(next, _)| next)
 }
 
@@ -22,6 +24,24 @@ fn a_single_use_is_taken_once() {
     let executed = running.ended(1, ExecutionEnd::Answered { status: 200 }).unwrap();
     assert_eq!((word(&executed), Status::Approved(executed.clone()).is_final()), ("executed", true));
     assert_eq!(take(&executed, START + 4), Err(TakeError::UsedUp(1)));
+}
+
+#[test]
+fn a_call_that_asks_again_since_the_answer_was_lost_is_given_the_same_use() {
+    let taking = |by: &str, call: &str| Taking {
+        digest: request().digest,
+        by: by.to_owned(),
+        call: call.to_owned(),
+    };
+    let (running, first) = approved(1, 0).take(taking("sidecar-1", "call-1"), START + 2).unwrap();
+    let (again, same) = running.take(taking("sidecar-1", "call-1"), START + 9).unwrap();
+    assert_eq!((&again, &same), (&running, &first));
+    for other in [taking("sidecar-2", "call-1"), taking("sidecar-1", "call-2")] {
+        assert_eq!(running.take(other, START + 9), Err(TakeError::UsedUp(1)));
+    }
+    let executed = running.ended(1, ExecutionEnd::Answered { status: 200 }).unwrap();
+    let late = executed.take(taking("sidecar-1", "call-1"), START + 10);
+    assert_eq!(late, Err(TakeError::UsedUp(1)), "what has ended is not had again");
 }
 
 #[test]
