@@ -1,6 +1,8 @@
-//! Group `ingest`: how fast events come in, durably. Frames are decoded, deduplicated, written, synced and counted.
+//! Group `ingest`: how fast events come in, durably, into the embedded store and into PostgreSQL. Frames are decoded,
+//! deduplicated, written, synced and counted.
 
 mod frames;
+mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use creto_event_store::{
-    Aggregation, EmbeddedEventStore, EmbeddedOptions, EventStore as _, Frame, Meter, MeterQuery,
+    Aggregation, EmbeddedEventStore, EmbeddedOptions, EventStore, Frame, Meter, MeterQuery,
 };
 
 use self::frames::Numbers;
@@ -44,14 +46,18 @@ const LOAD: Load = Load {
 };
 /// Sums over the types of events, as many over each.
 const METERS: u64 = 20;
+const FOLDER: &str = "target/bench";
 
 pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut report = Report::new("ingest");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // Not in a folder of memory: what is synced must have a disk to go to.
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    // Not in a folder of memory: what is synced must have a disk to go to. Beside the figures, where nobody minds what one
+    // that is killed leaves behind.
+    std::fs::create_dir_all(FOLDER)?;
+    let folder = tempfile::tempdir_in(FOLDER)?;
     let measured = runtime.block_on(measure(&mut report, &folder.path().join("events")));
     measured.map_err(|error| error.to_string())?;
+    runtime.block_on(postgres::measure(&mut report)).map_err(|error| error.to_string())?;
     report.finish()
 }
 
@@ -183,7 +189,7 @@ async fn recover(report: &mut Report, folder: &Path, start_us: i64, accepted: u6
 }
 
 /// Every accepted event is counted once by one meter of each type.
-async fn counted(store: &EmbeddedEventStore, start_us: i64, accepted: u64) -> Result<(), Failed> {
+async fn counted(store: &dyn EventStore, start_us: i64, accepted: u64) -> Result<(), Failed> {
     const HOUR: i64 = 3_600_000_000;
     let from = start_us - start_us % HOUR;
     let mut counted = 0;

@@ -37,7 +37,8 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // Not in a folder of memory: what is synced must have a disk to go to.
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    std::fs::create_dir_all("target/bench")?;
+    let folder = tempfile::tempdir_in("target/bench")?;
     let differences = runtime.block_on(async {
         let billed = billed(&mut report, folder.path(), events).await?;
         differences(&mut report, billed, events).await

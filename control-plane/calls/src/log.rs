@@ -10,7 +10,7 @@ use creto_proto::v1::{
 use creto_store::{ReportOutcome, Store};
 
 use crate::follow::Followers;
-use crate::message::{entry, page_token, position, record, selection};
+use crate::message::{entry, most_costs, page_token, position, record, selection};
 use crate::metered::CallMeter;
 use crate::{CallsError, Follower};
 
@@ -62,6 +62,7 @@ impl CallJournal {
         if request.entries.len() > MAX_ENTRIES {
             return Err(CallsError::invalid("entries", format!("send at most {MAX_ENTRIES} at once")));
         }
+        let most_costs = most_costs(&request.entries);
         let entries = request.entries.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         if !entries.windows(2).all(|pair| pair[0].0 < pair[1].0) {
             return Err(CallsError::invalid(
@@ -70,7 +71,7 @@ impl CallJournal {
             ));
         }
         if let Some(meter) = &self.meter {
-            meter.take_in(reporter, request.spool_epoch, &entries).await?;
+            meter.take_in(reporter, request.spool_epoch, &entries, &most_costs).await?;
         }
         let spool = (reporter.namespace, reporter.sidecar_id, request.spool_epoch);
         let outcome = self.store.report_calls(spool, reporter.agent_name, &entries).await;

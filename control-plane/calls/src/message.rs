@@ -1,5 +1,7 @@
 //! Calls between their API form and the one that is kept.
 
+use std::collections::HashMap;
+
 use creto_proto::v1::{self, CallBegun, CallEnded, CallEntry, CallFilter, CallRecord, Outcome, Verdict};
 use creto_store::{Begun, CallPosition, CallSelection, Ended, KeptCall, Meaning, ReportEntry, TokenUsage};
 
@@ -11,6 +13,9 @@ const MAX_SEQUENCE: u64 = i64::MAX.unsigned_abs();
 const MAX_SUBJECTS: usize = 16;
 /// Largest count of tokens: a million such calls still add up in 64 bits.
 const MAX_COUNT: u64 = 1 << 42;
+
+/// Costs that sidecars knew a bound of, by the sequence of an entry.
+pub(crate) type MostCosts = HashMap<u64, u64>;
 
 /// Reads a reported entry.
 pub(crate) fn entry(entry: CallEntry) -> Result<(u64, ReportEntry), CallsError> {
@@ -25,6 +30,17 @@ pub(crate) fn entry(entry: CallEntry) -> Result<(u64, ReportEntry), CallsError> 
         }
         None => Err(CallsError::invalid("entries.entry", "say begun or ended")),
     }
+}
+
+/// What ambiguous calls cost at most, in billionths of a dollar, by the sequence of the entry that ends them.
+pub(crate) fn most_costs(entries: &[CallEntry]) -> MostCosts {
+    let ambiguous = entries.iter().filter_map(|entry| match &entry.entry {
+        Some(v1::call_entry::Entry::Ended(ended)) if ended.outcome() == Outcome::Ambiguous => {
+            Some((entry.sequence, ended.most_nanodollars))
+        }
+        _ => None,
+    });
+    ambiguous.filter(|(_, most)| *most > 0).collect()
 }
 
 fn begun_kept(begun: CallBegun) -> Result<Begun, CallsError> {
@@ -164,6 +180,10 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
                 subjects: kept.begun.meaning.subjects,
             }),
             credential: kept.begun.credential,
+            // Not kept: what the call came to is in its end, be it this.
+            most_input_tokens: 0,
+            most_output_tokens: 0,
+            most_nanodollars: 0,
         }),
         ended: kept.ended.map(|ended| CallEnded {
             begun_sequence: ended.begun_sequence,
@@ -178,6 +198,7 @@ pub(crate) fn record(kept: KeptCall) -> CallRecord {
             response_model: ended.response_model,
             service_tier: ended.service_tier,
             code: ended.code,
+            most_nanodollars: 0,
         }),
     }
 }

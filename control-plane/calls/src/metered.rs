@@ -20,6 +20,7 @@ use creto_identity::now_us;
 use creto_prices::PriceList;
 use creto_store::{Begun, ReportEntry, Reported, Store};
 
+use crate::message::MostCosts;
 use crate::{CallsError, Reporter};
 use event::event;
 use who::Who;
@@ -56,6 +57,7 @@ impl CallMeter {
         reporter: Reporter<'_>,
         epoch: u64,
         entries: &[(u64, ReportEntry)],
+        most_costs: &MostCosts,
     ) -> Result<(), CallsError> {
         let spool = (reporter.namespace, reporter.sidecar_id, epoch);
         let before = self.store.reported(spool).await.map_err(CallsError::Store)?;
@@ -85,7 +87,8 @@ impl CallMeter {
                         Some(one) => who.delegation(self.store.as_ref(), &one.delegation_id).await?,
                         None => String::new(),
                     };
-                    let draft = who.sign(event(one, ended, &self.prices)).delegation(delegation);
+                    let most = most_costs.get(sequence).copied();
+                    let draft = who.sign(event(one, ended, most, &self.prices)).delegation(delegation);
                     recorded.push(Recorded { draft, at_us: countable(ended.at_us, now_us()), logical: 0 });
                 }
             }

@@ -49,6 +49,17 @@ pub const MAX_EPOCHS_OF_PRODUCER: usize = 4_096;
 pub const MAX_EPOCHS_OF_NAMESPACE: usize = 100_000;
 /// Epochs held of all producers of all namespaces.
 pub const MAX_EPOCHS: usize = 1_000_000;
+/// Series of one namespace: what its rollups are kept apart by. From so many on, new ones are kept apart by agent, customer
+/// and subscription only, all their other dimensions being [`OTHER_SERIES`]; and from twice as many on the rest is one series
+/// for each set of dimensions, where agent, customer and subscription are that, too. Nothing is refused and every total stays
+/// exact; answers grouped by a dimension have a group more, which recomputing from events tells apart.
+pub const DEFAULT_SERIES: u64 = 1_000_000;
+/// What a dimension of rollups is called where it is not kept apart any more.
+pub const OTHER_SERIES: &str = "(other)";
+/// How often, at most, is said that a namespace has more series than are kept apart.
+pub(crate) const WARN_EVERY: std::time::Duration = std::time::Duration::from_secs(3_600);
+pub(crate) const MANY_SERIES: &str = "a namespace has more series than its rollups keep apart: those that are new count as \
+     `(other)`; take dimensions with many values, such as ids of requests, out of its meters";
 /// Bytes of events one namespace has on disk.
 pub const DEFAULT_NAMESPACE_BYTES: u64 = 64 << 30;
 /// Bytes of events, and of what they come to, of all namespaces on disk.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use creto_event_store::conformance::{
-    DAY_US, EPOCHS, HOUR_US, MINUTE_US, NOW_US, Sample, define, fill_epochs, frame, retire_first, sample,
-    send_retired_again, total,
+    DAY_US, EPOCHS, HOUR_US, MINUTE_US, NOW_US, SERIES, Sample, assert_the_rest_is_other, define,
+    fill_epochs, frame, retire_first, sample, send_many_series, send_retired_again, total,
 };
 use creto_event_store::{
     Acceptance, EmbeddedEventStore, EmbeddedOptions, EventStore as _, RejectCode, StoreError,
@@ -136,6 +136,25 @@ async fn all_together_take_no_more_than_they_may() {
     let store = open(folder.path(), options).await;
     assert_eq!(total(&store, NAMESPACE, "use.sum").await, (mark.to_string(), mark));
     store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn series_that_are_not_kept_apart_count_as_other_however_often_it_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { series: SERIES, ..options() };
+    let store = open(folder.path(), options.clone()).await;
+    send_many_series(&store, NAMESPACE).await;
+    store.checkpoint().await.unwrap();
+    assert_the_rest_is_other(&store, NAMESPACE).await;
+    let copy = copy_log(folder.path());
+    store.close().await.unwrap();
+    // From the database, and counted again from the log.
+    for folder in [folder.path(), copy.path()] {
+        let store = open(folder, options.clone()).await;
+        store.checkpoint().await.unwrap();
+        assert_the_rest_is_other(&store, NAMESPACE).await;
+        store.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

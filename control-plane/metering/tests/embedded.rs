@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use async_trait::async_trait;
-use creto_event_store::conformance::EPOCHS;
+use creto_event_store::conformance::{EPOCHS, SERIES};
 use creto_event_store::{
     EmbeddedEventStore, EmbeddedOptions, Event, EventStore, Frame, FrameOutcome, Meter, MeterQuery,
     MeterValue, NamedEvent, NamedOutcome, ProducerAccount, StoreError,
@@ -71,7 +71,7 @@ impl EventStore for Checkpointing {
 }
 
 fn options() -> EmbeddedOptions {
-    EmbeddedOptions { epochs: EPOCHS, ..EmbeddedOptions::default() }
+    EmbeddedOptions { epochs: EPOCHS, series: SERIES, ..EmbeddedOptions::default() }
 }
 
 macro_rules! both_ways {

@@ -8,7 +8,7 @@ mod frames;
 use std::time::Duration;
 
 use creto_event_store::postgres::{PostgresEventStore, PostgresOptions};
-use creto_event_store::{Event, EventId, EventStore, MeterQuery};
+use creto_event_store::{Event, EventId, EventStore, MeterQuery, NamedEvent, NamedOutcome};
 use creto_test_services::PostgresServer;
 use frames::frame;
 use tokio::time::timeout;
@@ -54,8 +54,52 @@ async fn a_frame_that_its_sender_gave_up_leaves_no_connection_that_answers_other
         assert_eq!(outcome.map(|outcome| outcome.mark).unwrap(), (round + 1) * EVENTS, "after {given_up}");
     }
     assert!(given_up > ROUNDS / 10, "only {given_up} were given up");
+    assert_counted(&store, ROUNDS * EVENTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_events_that_their_sender_gave_up_leave_no_connection_that_answers_others_wrongly() {
+    let server = PostgresServer::start().await;
+    let mut options = PostgresOptions::new(&server.url());
+    options.connections = 2;
+    let store = PostgresEventStore::open(options).await.unwrap();
+    let mut given_up = 0;
+    for round in 0..ROUNDS {
+        let events: Vec<NamedEvent> = (0..EVENTS).map(|which| named(round * EVENTS + which)).collect();
+        // The transaction itself is left in the middle, in a `COPY` sometimes.
+        let patience = Duration::from_micros(round * 7_919 % 12_000);
+        if timeout(patience, store.ingest_named("acme", events.clone(), NOW)).await.is_err() {
+            given_up += 1;
+        }
+        let outcomes = store.ingest_named("acme", events, NOW).await.unwrap();
+        let known =
+            |outcome: &NamedOutcome| matches!(outcome, NamedOutcome::Accepted | NamedOutcome::Duplicate);
+        assert!(outcomes.iter().all(known), "{outcomes:?} after {given_up}");
+    }
+    assert!(given_up > ROUNDS / 10, "only {given_up} were given up");
+    assert_counted(&store, ROUNDS * EVENTS).await;
+}
+
+fn named(number: u64) -> NamedEvent {
+    let call = call();
+    NamedEvent {
+        source: "/third-party".into(),
+        id: number.to_string().into(),
+        event_type: call.event_type,
+        agent: call.agent,
+        customer: call.customer,
+        subscription: call.subscription,
+        delegation: call.delegation,
+        at_us: Some(call.at_us),
+        logical: call.logical,
+        properties: call.properties,
+        signature: None,
+    }
+}
+
+async fn assert_counted(store: &PostgresEventStore, events: u64) {
     let query = MeterQuery::new("calls", NOW, NOW + MINUTE);
     let found = store.query("acme", &query).await.unwrap();
-    assert_eq!(found[0].value.to_string(), (ROUNDS * EVENTS).to_string());
+    assert_eq!(found[0].value.to_string(), events.to_string());
     assert_eq!(found, store.recompute("acme", &query).await.unwrap());
 }

@@ -12,12 +12,17 @@ macro_rules! on_postgres {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn every_scenario_holds_on_postgres() {
             let server = PostgresServer::start().await;
-            let options = PostgresOptions { epochs: conformance::EPOCHS, ..PostgresOptions::new(&server.url()) };
+            let options = PostgresOptions {
+                epochs: conformance::EPOCHS,
+                series: conformance::SERIES,
+                ..PostgresOptions::new(&server.url())
+            };
             let store = PostgresEventStore::open(options).await.unwrap();
             $(
                 println!("{}", stringify!($scenario));
                 Box::pin(conformance::$scenario(&store)).await;
             )+
+            conformance::assert_the_rest_is_other(&store, "series-many").await;
             store.close().await;
         }
     };

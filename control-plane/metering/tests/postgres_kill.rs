@@ -24,7 +24,9 @@ use tokio::time::sleep;
 /// Wednesday, 14 October 2026, 10:20:00 UTC.
 const NOW: i64 = 1_791_973_200_000_000;
 const MINUTE: i64 = 60_000_000;
-const PRODUCERS: u64 = 3;
+/// More than connections that write, so that their frames are taken in together.
+const PRODUCERS: u64 = 6;
+const CONNECTIONS: u32 = 3;
 /// How often it is killed; `CRETO_KILLS` says otherwise.
 const KILLS: u64 = 12;
 
@@ -142,7 +144,10 @@ async fn third_party(stores: [PostgresEventStore; 2], storm: Arc<Storm>) -> u64 
 async fn acknowledged_events_are_there_exactly_once_however_often_postgres_is_killed() {
     let kills = std::env::var("CRETO_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let mut server = PostgresServer::start().await;
-    let open = || PostgresEventStore::open(PostgresOptions::new(&server.url()));
+    let open = || {
+        let options = PostgresOptions { connections: CONNECTIONS, ..PostgresOptions::new(&server.url()) };
+        PostgresEventStore::open(options)
+    };
     let stores = [open().await.unwrap(), open().await.unwrap()];
     let meters = Aggregation::ALL.map(|aggregation| {
         let field = match aggregation {

@@ -14,9 +14,17 @@ const MAX_TEXT: usize = 1_024;
 const MAX_NUMBER: u64 = 999_999_999_999_999_999;
 /// What costs are counted in.
 const CURRENCY: &str = "USD";
+/// Digits after the point of a billionth.
+const NANO: u32 = 9;
 
-/// The event of a call that ended; without its beginning, if that was never reported.
-pub(super) fn event(begun: Option<&Begun>, ended: &Ended, prices: &PriceList) -> EventDraft {
+/// The event of a call that ended; without its beginning, if that was never reported. `most_nanodollars`: what a call whose
+/// end nobody knows can have cost, which it counts as.
+pub(super) fn event(
+    begun: Option<&Begun>,
+    ended: &Ended,
+    most_nanodollars: Option<u64>,
+    prices: &PriceList,
+) -> EventDraft {
     let unknown = Begun::default();
     let begun = begun.unwrap_or(&unknown);
     let meaning = &begun.meaning;
@@ -53,29 +61,35 @@ pub(super) fn event(begun: Option<&Begun>, ended: &Ended, prices: &PriceList) ->
         .number("duration_us", ended.duration_us.min(MAX_NUMBER));
     // What was refused before it left used nothing, whatever was counted on the way.
     match ended.usage.filter(|_| !denied) {
-        Some(usage) => used(draft, begun, ended, (&usage_of(usage), asked), prices),
+        Some(usage) => {
+            let usage = usage_of(usage);
+            let most = most_nanodollars.and_then(|most| Decimal::new(most.into(), NANO).ok());
+            let draft = counted(draft, &usage);
+            match most.or_else(|| cost(begun, ended, (&usage, asked), prices)) {
+                Some(cost) => draft.number("cost", cost).flag("unpriced", false),
+                None => draft.flag("unpriced", true),
+            }
+        }
         None => draft,
     }
 }
 
-/// With what the answer used and what that costs.
-fn used(
-    draft: EventDraft,
-    begun: &Begun,
-    ended: &Ended,
-    (usage, asked): (&Usage, &str),
-    prices: &PriceList,
-) -> EventDraft {
+/// With what the answer used.
+fn counted(draft: EventDraft, usage: &Usage) -> EventDraft {
     let cache_write = usage.cache_write.saturating_add(usage.cache_write_1h);
     let (input, output) = (usage.input_total(), usage.output_total());
-    let draft = draft
+    draft
         .number("input_tokens", input)
         .number("cached_input_tokens", usage.cached_input)
         .number("cache_write_tokens", cache_write)
         .number("output_tokens", output)
         .number("reasoning_tokens", usage.reasoning)
         .number("total_tokens", input.saturating_add(output))
-        .flag("estimated", usage.estimated);
+        .flag("estimated", usage.estimated)
+}
+
+/// What it costs by the list; none where the list does not say.
+fn cost(begun: &Begun, ended: &Ended, (usage, asked): (&Usage, &str), prices: &PriceList) -> Option<Decimal> {
     let provider = begun.meaning.service.as_str();
     let answered = ended.response_model.as_str();
     let model = if answered.is_empty() { asked } else { answered };
@@ -88,10 +102,7 @@ fn used(
         // A deployment may answer under another name than the one that has the price.
         cost = price(asked).or(cost);
     }
-    match cost.ok().as_ref().and_then(dollars) {
-        Some(cost) => draft.number("cost", cost).flag("unpriced", false),
-        None => draft.flag("unpriced", true),
-    }
+    cost.ok().as_ref().and_then(dollars)
 }
 
 /// The exact amount, if it is one of the currency that costs are counted in.

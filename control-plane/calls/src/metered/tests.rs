@@ -187,7 +187,7 @@ async fn a_control_plane_killed_between_events_and_calls_counts_once() {
             let plane = Plane::open(folder.path()).await;
             let read: Vec<_> =
                 entries[..taken].iter().cloned().map(|one| crate::message::entry(one).unwrap()).collect();
-            plane.meter().take_in(REPORTER, SPOOL, &read).await.unwrap();
+            plane.meter().take_in(REPORTER, SPOOL, &read, &MostCosts::new()).await.unwrap();
             // The calls were never committed.
             plane.leave().await;
             let plane = Plane::open(folder.path()).await;
@@ -258,6 +258,41 @@ async fn a_model_without_a_price_is_flagged_and_has_no_cost() {
     assert_eq!(shown["unpriced"], "true");
     assert!(!shown.contains_key("cost"));
     assert_eq!(plane.total("llm.tokens").await, "9550");
+}
+
+#[tokio::test]
+async fn a_call_whose_end_nobody_knows_counts_as_the_most_it_can_have_come_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let plane = Plane::open(folder.path()).await;
+    let bound = Usage { input: 1_500, output: 8_192, estimated: true, ..Usage::default() };
+    let ambiguous = |mut entry: CallEntry, most| {
+        let Some(Entry::Ended(ended)) = &mut entry.entry else { panic!("no end: {entry:?}") };
+        ended.outcome = Outcome::Ambiguous.into();
+        ended.most_nanodollars = most;
+        entry
+    };
+    // Its money is known too; only its tokens are; a sidecar of before knew nothing.
+    let money = [begun(1, |_| {}), ambiguous(ended(2, 1, Some(bound)), 123_456_789)];
+    let tokens = [begun(3, |_| {}), ambiguous(ended(4, 3, Some(bound)), 0)];
+    let nothing = [begun(5, |_| {}), ambiguous(ended(6, 5, None), 0)];
+    // Reported twice: once with the beginning, once when nobody had heard that it was taken in.
+    for entries in [&money, &money, &tokens, &nothing, &nothing] {
+        plane.journal().report(REPORTER, report(entries)).await.unwrap();
+    }
+    let events = plane.events().await;
+    assert_eq!(events.len(), 3);
+    let [money, tokens, nothing] = [0, 1, 2].map(|at| shown(&events[at]));
+    for known in [&money, &tokens] {
+        assert_eq!((known["outcome"].as_str(), known["estimated"].as_str()), ("ambiguous", "true"));
+        assert_eq!((known["input_tokens"].as_str(), known["output_tokens"].as_str()), ("1500", "8192"));
+    }
+    assert_eq!((money["cost"].as_str(), money["unpriced"].as_str()), ("0.123456789", "false"));
+    // $1 a million of input, $5 of output.
+    assert_eq!((tokens["cost"].as_str(), tokens["unpriced"].as_str()), ("0.04246", "false"));
+    assert_eq!(nothing["outcome"], "ambiguous");
+    assert!(!nothing.contains_key("input_tokens"));
+    assert_eq!(plane.total("llm.tokens").await, "19384");
+    assert_eq!(plane.total("calls").await, "3");
 }
 
 #[tokio::test]

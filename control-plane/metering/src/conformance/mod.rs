@@ -1,5 +1,5 @@
 //! What every event store must do, sentence by sentence. Each scenario uses namespaces of its own, beginning with its name. The store
-//! holds as many epochs as [`EPOCHS`] says.
+//! holds as many epochs as [`EPOCHS`] says, and keeps as many series apart as [`SERIES`].
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,10 +17,11 @@ mod named;
 mod questions;
 mod reading;
 mod sample;
+mod series;
 
 pub use self::{
     accounts::*, aggregations::*, bad_input::*, epochs::*, frames::*, meters::*, named::*, questions::*,
-    reading::*, sample::*,
+    reading::*, sample::*, series::*,
 };
 
 /// Calls a macro with the name of every scenario.
@@ -69,6 +70,7 @@ macro_rules! every_scenario {
             a_namespace_must_have_a_name
             a_namespace_full_of_epochs_leaves_others_room
             a_retired_epoch_counts_once
+            series_beyond_what_is_kept_apart_change_no_total
         }
     };
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bounds::{DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US};
+use crate::bounds::{DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US, DEFAULT_SERIES};
 use crate::{Acceptance, EpochBounds, StoreError};
 
 /// Bytes of one segment of the log.
@@ -59,6 +59,8 @@ pub struct EmbeddedOptions {
     pub namespace_bytes: u64,
     /// Bytes of the log and of the database together; beyond it no segment is begun, and events are refused.
     pub disk_bytes: u64,
+    /// Series of one namespace that are kept apart by all they say: see [`DEFAULT_SERIES`].
+    pub series: u64,
     /// Goes on without what is damaged, instead of refusing to start and to read.
     pub skip_damaged: bool,
 }
@@ -75,6 +77,7 @@ impl Default for EmbeddedOptions {
             epochs: EpochBounds::default(),
             namespace_bytes: DEFAULT_NAMESPACE_BYTES,
             disk_bytes: DEFAULT_DISK_BYTES,
+            series: DEFAULT_SERIES,
             skip_damaged: false,
         }
     }
@@ -106,6 +109,9 @@ impl EmbeddedOptions {
                 "epochs",
                 "from 1, of a producer at most as many as of a namespace, and of it as of all".into(),
             );
+        }
+        if self.series == 0 {
+            return wrong("series", "at least 1".into());
         }
         if self.namespace_bytes > self.disk_bytes || self.disk_bytes < 2 * self.segment_bytes {
             return wrong("disk_bytes", "as much as a namespace may have, and two segments at least".into());

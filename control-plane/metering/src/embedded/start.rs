@@ -121,7 +121,7 @@ fn prepare(folder: &Path, options: EmbeddedOptions) -> Result<(Started, Running)
     let lock = lock(folder, &runtime)?;
     let mut connection = runtime.block_on(file::open(folder))?;
     let mut loaded = runtime.block_on(load(folder, &mut connection, options.retention_us))?;
-    let mut checkpointer = Checkpointer::new(folder.to_owned(), connection, options.retention_us);
+    let mut checkpointer = Checkpointer::new(folder.to_owned(), connection, &options);
     let built_in = Arc::new(Catalog::built_in());
     let shared = Arc::new(Shared {
         folder: folder.to_owned(),

@@ -1,6 +1,6 @@
 //! What came in from whom, and the marks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
@@ -11,6 +11,16 @@ use crate::{ProducerAccount, RejectCode};
 
 const LOCK: &str = "SELECT mark, sent, accepted, duplicate, rejected, last_seen_us, from_us FROM creto_events.producers \
      WHERE namespace = $1 AND named = $2 AND producer = $3 AND epoch = $4 FOR UPDATE";
+// Taken in one order, so that nobody waits in a circle.
+const LOCK_ALL: &str = "SELECT producer, epoch, mark, sent, accepted, duplicate, rejected, last_seen_us, from_us \
+     FROM creto_events.producers WHERE namespace = $1 AND NOT named \
+     AND (producer, epoch) IN (SELECT * FROM unnest($2::text[], $3::bigint[])) ORDER BY producer, epoch FOR UPDATE";
+// Counts of the rejected come as text: lists of lists lose their bounds on the way.
+const SAVE_ALL: &str = "UPDATE creto_events.producers p SET mark = s.mark, sent = s.sent, accepted = s.accepted, \
+     duplicate = s.duplicate, rejected = string_to_array(s.rejected, ',')::bigint[], last_seen_us = s.last_seen_us \
+     FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], \
+     $9::bigint[]) AS s(producer, epoch, mark, sent, accepted, duplicate, rejected, last_seen_us) \
+     WHERE p.namespace = $1 AND NOT p.named AND p.producer = s.producer AND p.epoch = s.epoch";
 const BEGIN: &str = "INSERT INTO creto_events.producers (namespace, named, producer, epoch, mark, sent, accepted, \
      duplicate, rejected, last_seen_us, from_us) VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5, 0, $6) ON CONFLICT DO NOTHING";
 const SAVE: &str = "UPDATE creto_events.producers SET mark = $5, sent = $6, accepted = $7, duplicate = $8, \
@@ -95,6 +105,54 @@ impl Account {
             *mine = count.cast_unsigned();
         }
         Ok(account)
+    }
+
+    /// Takes those of epochs of a namespace for this transaction, where there are any.
+    pub(super) async fn find_all<'k>(
+        connection: &mut PgConnection,
+        namespace: &str,
+        keys: &BTreeSet<(&'k str, u64)>,
+    ) -> Result<BTreeMap<(&'k str, u64), Self>, Fault> {
+        let (producers, epochs): (Vec<&str>, Vec<i64>) =
+            keys.iter().map(|(producer, epoch)| (*producer, epoch.cast_signed())).unzip();
+        let find = sqlx::query(LOCK_ALL).bind(namespace).bind(producers).bind(epochs);
+        let mut found = BTreeMap::new();
+        for row in find.fetch_all(&mut *connection).await? {
+            let (producer, epoch): (&str, i64) = (row.try_get("producer")?, row.try_get("epoch")?);
+            let is_own = |key: &&(&str, u64)| *key == &(producer, epoch.cast_unsigned());
+            if let Some(key) = keys.iter().find(is_own) {
+                found.insert(*key, Self::read(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps those of epochs of a namespace.
+    pub(super) async fn save_all(
+        connection: &mut PgConnection,
+        namespace: &str,
+        accounts: &BTreeMap<(&str, u64), Self>,
+    ) -> Result<(), Fault> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let numbers = |of: fn(&Self) -> u64| -> Vec<i64> {
+            accounts.values().map(|account| of(account).cast_signed()).collect()
+        };
+        let rejected = |account: &Self| account.rejected.map(|count| count.to_string()).join(",");
+        sqlx::query(SAVE_ALL)
+            .bind(namespace)
+            .bind(accounts.keys().map(|(producer, _)| *producer).collect::<Vec<&str>>())
+            .bind(accounts.keys().map(|(_, epoch)| epoch.cast_signed()).collect::<Vec<i64>>())
+            .bind(numbers(|account| account.mark))
+            .bind(numbers(|account| account.sent))
+            .bind(numbers(|account| account.accepted))
+            .bind(numbers(|account| account.duplicate))
+            .bind(accounts.values().map(rejected).collect::<Vec<String>>())
+            .bind(accounts.values().map(|account| account.last_seen_us).collect::<Vec<i64>>())
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
     }
 
     /// Keeps it.

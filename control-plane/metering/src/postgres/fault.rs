@@ -52,6 +52,20 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Whether it may be for the sake of what was sent, so that a part of it may be had: not when the server is away, has no
+    /// room, or may have kept it.
+    pub(super) fn is_of_what_was_sent(&self) -> bool {
+        match self {
+            Self::Store(error) => !matches!(error, StoreError::Away(_)),
+            Self::Outdated => true,
+            // Classes of what befalls the server: its connections, its room, its operator, its system.
+            Self::Sql(error) => code(error)
+                .is_some_and(|code| !["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))),
+        }
+    }
+}
+
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {

@@ -1,7 +1,8 @@
 //! The event store on PostgreSQL 15 or later.
 //!
-//! A frame is one transaction: it holds the producer's mark, copies the events in binary straight into their month's
-//! partition, merges what they come to into the rollups of their minutes through a staging table, and raises the mark.
+//! Frames that wait for a connection are one transaction: it holds their producers' marks, copies the events in binary
+//! straight into their months' partitions, merges what they come to into the rollups of their minutes through a staging
+//! table, and raises the marks. A frame that nobody else waits with is one of its own.
 //! Named events are made known by a row of their own in the same transaction. A commit that is lost on the way back is
 //! found by the mark or the row when the same is sent again, so everything counts once, through whichever replica.
 //!
@@ -12,12 +13,14 @@
 
 mod accounts;
 mod answers;
+mod counts;
 mod decimal;
 mod epochs;
 mod events;
 mod expiry;
 mod fault;
 mod frames;
+mod groups;
 mod months;
 mod named;
 mod namespaces;
@@ -38,8 +41,8 @@ use std::ops::ControlFlow;
 use async_trait::async_trait;
 
 pub use options::{
-    DEFAULT_CONNECTIONS, MAX_CONNECTIONS, MAX_KNOWN_NAMESPACES, MAX_KNOWN_SERIES, MAX_REQUESTS,
-    PostgresOptions,
+    DEFAULT_CONNECTIONS, MAX_CONNECTIONS, MAX_GROUP_BYTES, MAX_GROUP_EVENTS, MAX_GROUP_FRAMES,
+    MAX_KNOWN_NAMESPACES, MAX_KNOWN_SERIES, MAX_REQUESTS, PostgresOptions,
 };
 pub use schema::Partitioning;
 pub use store::PostgresEventStore;
@@ -65,7 +68,7 @@ impl EventStore for PostgresEventStore {
         frame: Frame,
         now_us: i64,
     ) -> Result<FrameOutcome, StoreError> {
-        self.frame(namespace, &frame, now_us).await
+        self.frame(namespace, frame, now_us).await
     }
 
     async fn ingest_named(

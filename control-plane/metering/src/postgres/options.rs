@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::bounds::{DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US};
+use crate::bounds::{
+    DEFAULT_DISK_BYTES, DEFAULT_NAMESPACE_BYTES, DEFAULT_RETENTION_US, DEFAULT_SERIES, MAX_FRAME_BYTES,
+    MAX_FRAME_EVENTS,
+};
 use crate::{Acceptance, EpochBounds};
 
 /// Connections of one store, when nothing else is said.
@@ -15,6 +18,12 @@ pub const MAX_KNOWN_SERIES: usize = 500_000;
 pub const MAX_KNOWN_NAMESPACES: usize = 10_000;
 /// Requests in hand or waiting for a connection; more are sent away at once.
 pub const MAX_REQUESTS: usize = 512;
+/// Frames taken in by one transaction, when nothing else is said.
+pub const MAX_GROUP_FRAMES: usize = 64;
+/// Events of such frames: as many as one block of numbers has, so never more than these.
+pub const MAX_GROUP_EVENTS: usize = MAX_FRAME_EVENTS;
+/// Encoded bytes of such frames; a single one may have as many.
+pub const MAX_GROUP_BYTES: usize = MAX_FRAME_BYTES;
 /// How long the server may take to take a connection: longer, and it is away. There is always one to be had: see
 /// `turns.rs`.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -54,6 +63,12 @@ pub struct PostgresOptions {
     pub namespace_bytes: u64,
     /// Bytes of events, and of what they come to, of all namespaces, about: and what is taken in within a minute.
     pub disk_bytes: u64,
+    /// Series of one namespace that are kept apart by all they say: see [`DEFAULT_SERIES`]. Up to nine tenths of them are
+    /// added without a look at what other replicas add; what these added is seen after ten seconds. So there may be more,
+    /// by what all replicas add within ten seconds, but for the last tenth: at most nine tenths more for each replica.
+    pub series: u64,
+    /// Frames that may share a transaction while they wait for a connection: 1 to [`MAX_GROUP_FRAMES`].
+    pub group_frames: usize,
 }
 
 impl PostgresOptions {
@@ -68,6 +83,8 @@ impl PostgresOptions {
             epochs: EpochBounds::default(),
             namespace_bytes: DEFAULT_NAMESPACE_BYTES,
             disk_bytes: DEFAULT_DISK_BYTES,
+            series: DEFAULT_SERIES,
+            group_frames: MAX_GROUP_FRAMES,
         }
     }
 }

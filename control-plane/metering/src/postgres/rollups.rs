@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use sqlx::PgConnection;
 
@@ -165,9 +166,9 @@ impl Reduced {
         self,
         connection: &mut PgConnection,
         known: &KnownSeries,
-        server: i64,
+        of: (&str, i64, u64),
     ) -> Result<Numbers, Fault> {
-        let numbers = known.numbers(connection, server, &self.series).await?;
+        let numbers = known.numbers(connection, of, &self.series).await?;
         self.merge_sums(connection, &numbers).await?;
         self.merge_others(connection, &numbers).await?;
         Ok(numbers)
@@ -177,10 +178,17 @@ impl Reduced {
         if self.sides.is_empty() {
             return Ok(());
         }
-        let mut rows = Rows::new(self.sides.len() * 112);
-        for ((key, minute), slots) in &self.sides {
-            rows.row(SUM_FIELDS).bigint(numbers.get(key)?).bigint(*minute);
-            for slot in slots {
+        let sides = by_number(&self.sides, numbers, |all: &mut [Option<Accumulator>; SLOTS], more| {
+            all.iter_mut().zip(more).for_each(|(all, more)| match (all, more) {
+                (Some(all), Some(more)) => all.merge(more),
+                (all @ None, more) => all.clone_from(more),
+                (Some(_), None) => {}
+            });
+        })?;
+        let mut rows = Rows::new(sides.len() * 112);
+        for (series, minute, slots) in &sides {
+            rows.row(SUM_FIELDS).bigint(*series).bigint(*minute);
+            for slot in slots.iter() {
                 rows.bigint(slot.as_ref().map_or(0, |sum| sum.events().cast_signed()));
                 match slot {
                     Some(Accumulator::Sum { sum, .. }) => rows.text(&decimal::of_wide(*sum)),
@@ -197,16 +205,16 @@ impl Reduced {
         if self.sums.is_empty() {
             return Ok(());
         }
-        let mut rows = Rows::new(self.sums.len() * 96);
+        let sums = by_number(&self.sums, numbers, Accumulator::merge)?;
+        let mut rows = Rows::new(sums.len() * 96);
         let mut members = Rows::new(0);
         let mut kinds = [0_u64; 4];
-        for ((key, minute), sum) in &self.sums {
-            let series = numbers.get(key)?;
-            let kind = write(&mut rows, series, *minute, sum);
+        for (series, minute, sum) in &sums {
+            let kind = write(&mut rows, *series, *minute, sum);
             kinds[usize::try_from(kind).unwrap_or(0)] += 1;
-            if let Accumulator::Unique(unique) = sum {
+            if let Accumulator::Unique(unique) = &**sum {
                 for member in &unique.members {
-                    members.row(MEMBER_FIELDS).bigint(series).bigint(*minute).bytes(member);
+                    members.row(MEMBER_FIELDS).bigint(*series).bigint(*minute).bytes(member);
                 }
             }
         }
@@ -222,6 +230,29 @@ impl Reduced {
         }
         Ok(())
     }
+}
+
+/// What rows come to by the number of their series: one a number and minute, where several series have one.
+fn by_number<'r, T: Clone>(
+    rows: &'r HashMap<(Key, i64), T>,
+    numbers: &Numbers,
+    merge: impl Fn(&mut T, &T),
+) -> Result<Vec<(i64, i64, Cow<'r, T>)>, Fault> {
+    if !numbers.are_shared {
+        let each =
+            rows.iter().map(|((key, minute), row)| Ok((numbers.get(key)?, *minute, Cow::Borrowed(row))));
+        return each.collect();
+    }
+    let mut merged: HashMap<(i64, i64), T> = HashMap::new();
+    for ((key, minute), row) in rows {
+        match merged.entry((numbers.get(key)?, *minute)) {
+            Entry::Occupied(mut all) => merge(all.get_mut(), row),
+            Entry::Vacant(place) => {
+                place.insert(row.clone());
+            }
+        }
+    }
+    Ok(merged.into_iter().map(|((series, minute), row)| (series, minute, Cow::Owned(row))).collect())
 }
 
 /// One row of the staging table, and its kind.

@@ -11,8 +11,11 @@ use crate::StoreError;
 /// The lock that one replica at a time migrates under: "cretoev1" in ASCII.
 const MIGRATION_LOCK: i64 = 0x6372_6574_6f65_7631;
 /// The steps of the schema, in order; each is applied once.
-const STEPS: &[(i64, &str)] =
-    &[(1, include_str!("migrations/0001_first.sql")), (2, include_str!("migrations/0002_bounds.sql"))];
+const STEPS: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001_first.sql")),
+    (2, include_str!("migrations/0002_bounds.sql")),
+    (3, include_str!("migrations/0003_series.sql")),
+];
 
 const HAS_SCHEMA: &str = "SELECT to_regnamespace('creto_events') IS NOT NULL";
 const CREATE_SCHEMA: &str = "CREATE SCHEMA creto_events";

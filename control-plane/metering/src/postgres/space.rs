@@ -27,8 +27,10 @@ const LOCK: &str = "SELECT pg_try_advisory_xact_lock($1, hashtext($2))";
 const ADD_UP: &str = "WITH gone AS (DELETE FROM creto_events.space WHERE namespace = $1 RETURNING month_us, bytes) \
      INSERT INTO creto_events.space (namespace, month_us, bytes) \
      SELECT $1, month_us, sum(bytes) FROM gone GROUP BY month_us";
+// The pieces of a hypertable lie in a schema of TimescaleDB's own.
 const ALL: &str = "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c \
-     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'creto_events' AND c.relkind = 'r'";
+     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND (n.nspname = 'creto_events' \
+     OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'creto_events.events'::regclass))";
 
 /// Bytes by month, its start in microseconds since 1970.
 pub(super) type ByMonth = BTreeMap<i64, u64>;

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::SemaphorePermit;
 
 use super::epochs::Swept;
 use super::fault::Fault;
+use super::groups::Groups;
 use super::months;
 use super::namespaces::{self, Namespaces};
 use super::options::{
-    ACQUIRE_TIMEOUT, MAX_CONNECTIONS, OPERATION_TIMEOUT, PostgresOptions, READ_TIMEOUT, SESSION, TRIES,
+    ACQUIRE_TIMEOUT, MAX_CONNECTIONS, MAX_GROUP_FRAMES, OPERATION_TIMEOUT, PostgresOptions, READ_TIMEOUT,
+    SESSION, TRIES,
 };
 use super::rollups::STAGING;
 use super::schema::{self, Partitioning};
@@ -43,11 +47,13 @@ struct Inner {
     namespaces: Namespaces,
     series: KnownSeries,
     turns: Turns,
+    groups: Groups,
     epochs: EpochBounds,
     swept: Swept,
     space: Space,
     /// Of a namespace, and of all.
     bytes: (u64, u64),
+    most_series: u64,
     /// Months whose partitions are there.
     months: Mutex<BTreeSet<i64>>,
 }
@@ -66,6 +72,13 @@ impl PostgresEventStore {
         }
         if options.retention_us <= options.acceptance.max_age_us {
             return Err(wrong("retention", "events must be kept longer than they may be late".into()));
+        }
+        if options.series == 0 {
+            return Err(wrong("series", "at least 1".into()));
+        }
+        if !(1..=MAX_GROUP_FRAMES).contains(&options.group_frames) {
+            let problem = format!("{}: 1 to {MAX_GROUP_FRAMES}", options.group_frames);
+            return Err(wrong("group_frames", problem));
         }
         let server = PgConnectOptions::from_str(&options.url)
             .map_err(|error| wrong("database.url", error.to_string()))?
@@ -87,6 +100,7 @@ impl PostgresEventStore {
         let mut connection = pool.acquire().await.map_err(|error| schema::opened(&server, &error))?;
         let partitioning = schema::migrate(&mut connection, &server).await?;
         drop(connection);
+        let turns = Turns::new(options.connections);
         Ok(Self {
             inner: Arc::new(Inner {
                 pool,
@@ -95,11 +109,13 @@ impl PostgresEventStore {
                 partitioning,
                 namespaces: Namespaces::default(),
                 series: KnownSeries::default(),
-                turns: Turns::new(options.connections),
+                groups: Groups::new(turns.most_writers(), options.group_frames),
+                turns,
                 epochs: options.epochs,
                 swept: Swept::default(),
                 space: Space::default(),
                 bytes: (options.namespace_bytes, options.disk_bytes),
+                most_series: options.series,
                 months: Mutex::default(),
             }),
         })
@@ -158,13 +174,31 @@ impl PostgresEventStore {
         self.inner.turns.wait(purpose).await
     }
 
+    /// Waits for a place to write at, for requests that have their own.
+    pub(super) async fn writer_turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.inner.turns.connection(Purpose::Write).await
+    }
+
+    pub(super) fn groups(&self) -> &Groups {
+        &self.inner.groups
+    }
+
+    /// Series of a namespace that are kept apart by all they say.
+    pub(super) fn most_series(&self) -> u64 {
+        self.inner.most_series
+    }
+
     /// Forgets which partitions there are.
     pub(super) fn forget_months(&self) {
         self.inner.months.lock().clear();
     }
 
     /// Makes partitions for these times, and for the month after now, where they are missing.
-    async fn make_months(&self, times_us: impl Iterator<Item = i64>, now_us: i64) -> Result<(), Fault> {
+    pub(super) async fn make_months(
+        &self,
+        times_us: impl Iterator<Item = i64>,
+        now_us: i64,
+    ) -> Result<(), Fault> {
         if self.inner.partitioning == Partitioning::Hypertable {
             return Ok(());
         }
@@ -188,7 +222,7 @@ impl PostgresEventStore {
         self.repeat(Purpose::Write, || self.try_put(namespace, meter)).await
     }
 
-    async fn try_put(&self, namespace: &str, meter: Option<&Meter>) -> Result<(), Fault> {
+    pub(super) async fn try_put(&self, namespace: &str, meter: Option<&Meter>) -> Result<(), Fault> {
         let mut transaction = self.inner.pool.begin().await?;
         namespaces::put(&mut transaction, namespace, meter).await?;
         Ok(transaction.commit().await?)
@@ -198,7 +232,7 @@ impl PostgresEventStore {
     pub(super) async fn frame(
         &self,
         namespace: &str,
-        frame: &Frame,
+        frame: Frame,
         now_us: i64,
     ) -> Result<FrameOutcome, StoreError> {
         check_namespace(namespace)?;
@@ -206,22 +240,12 @@ impl PostgresEventStore {
             let (said, expected) = (frame.namespace().to_owned(), namespace.to_owned());
             return Err(StoreError::OtherNamespace { said, expected });
         }
-        self.repeat(Purpose::Write, || self.try_frame(namespace, frame, now_us)).await
-    }
-
-    async fn try_frame(&self, namespace: &str, frame: &Frame, now_us: i64) -> Result<FrameOutcome, Fault> {
-        self.make_months((0..frame.len()).map(|event| frame.at_us(event)), now_us).await?;
-        let taken = loop {
-            let mut transaction = self.inner.pool.begin().await?;
-            if let Some(taken) = self.take_frame(&mut transaction, namespace, frame, now_us).await? {
-                transaction.commit().await?;
-                break taken;
-            }
-            transaction.rollback().await?;
-            self.try_put(namespace, None).await?;
-        };
-        self.inner.series.remember(taken.numbers);
-        Ok(taken.outcome)
+        let _request = self.inner.turns.request()?;
+        let gone = || StoreError::Away("PostgreSQL: whoever took the frame in is gone".into());
+        match tokio::time::timeout(OPERATION_TIMEOUT, self.taken_in(namespace, frame, now_us)).await {
+            Ok(answered) => answered.unwrap_or_else(|| Err(gone())),
+            Err(_) => Err(silent(OPERATION_TIMEOUT)),
+        }
     }
 
     /// Takes named events in; those that are accepted are on disk when it returns.
@@ -268,9 +292,33 @@ impl PostgresEventStore {
         purpose: Purpose,
         mut transaction: impl FnMut() -> F + Send,
     ) -> Result<T, StoreError> {
-        let within = if purpose == Purpose::Read { READ_TIMEOUT } else { OPERATION_TIMEOUT };
+        let _request = self.inner.turns.request()?;
+        let waited = Instant::now();
+        let within = within(purpose);
+        match tokio::time::timeout(within, self.inner.turns.connection(purpose)).await {
+            Ok(turn) => {
+                let _turn = turn?;
+                Ok(self.tries_within(within.saturating_sub(waited.elapsed()), &mut transaction).await?)
+            }
+            Err(_) => Err(silent(within)),
+        }
+    }
+
+    /// The same for whoever has a place at a connection.
+    pub(super) async fn tries<T, F: Future<Output = Result<T, Fault>> + Send>(
+        &self,
+        purpose: Purpose,
+        mut transaction: impl FnMut() -> F + Send,
+    ) -> Result<T, Fault> {
+        self.tries_within(within(purpose), &mut transaction).await
+    }
+
+    async fn tries_within<T, F: Future<Output = Result<T, Fault>> + Send>(
+        &self,
+        within: Duration,
+        transaction: &mut (impl FnMut() -> F + Send),
+    ) -> Result<T, Fault> {
         let tries = async {
-            let _turn = self.inner.turns.wait(purpose).await?;
             for _ in 1..TRIES {
                 match transaction().await {
                     Err(fault) if fault.may_be_repeated() => self.forget_months(),
@@ -279,9 +327,15 @@ impl PostgresEventStore {
             }
             transaction().await
         };
-        match tokio::time::timeout(within, tries).await {
-            Ok(done) => Ok(done?),
-            Err(_) => Err(StoreError::Away(format!("PostgreSQL did not answer for {} s", within.as_secs()))),
-        }
+        tokio::time::timeout(within, tries).await.unwrap_or_else(|_| Err(silent(within).into()))
     }
+}
+
+/// How long a request may take as a whole.
+fn within(purpose: Purpose) -> Duration {
+    if purpose == Purpose::Read { READ_TIMEOUT } else { OPERATION_TIMEOUT }
+}
+
+fn silent(within: Duration) -> StoreError {
+    StoreError::Away(format!("PostgreSQL did not answer for {} s", within.as_secs()))
 }

@@ -42,12 +42,30 @@ impl Turns {
         }
     }
 
+    /// How many write at once.
+    pub(super) fn most_writers(&self) -> usize {
+        self.writers.available_permits()
+    }
+
     /// Waits for a place.
     pub(super) async fn wait(&self, purpose: Purpose) -> Result<Turn<'_>, StoreError> {
-        let full = || StoreError::Away(format!("PostgreSQL: {MAX_REQUESTS} requests are waiting already"));
-        let request = self.requests.try_acquire().map_err(|_| full())?;
-        let places = if purpose == Purpose::Read { &self.readers } else { &self.writers };
-        let connection = places.acquire().await.map_err(|_| full())?;
+        let request = self.request()?;
+        let connection = self.connection(purpose).await?;
         Ok(Turn { _request: request, _connection: connection })
     }
+
+    /// A place among the requests; none is waited for.
+    pub(super) fn request(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.requests.try_acquire().map_err(|_| full())
+    }
+
+    /// Waits for a place at a connection, for a request that has its own.
+    pub(super) async fn connection(&self, purpose: Purpose) -> Result<SemaphorePermit<'_>, StoreError> {
+        let places = if purpose == Purpose::Read { &self.readers } else { &self.writers };
+        places.acquire().await.map_err(|_| full())
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::Away(format!("PostgreSQL: {MAX_REQUESTS} requests are waiting already"))
 }

@@ -7,6 +7,7 @@ mod series;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
@@ -14,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::file;
 use super::generation::Generation;
-use super::options::MAX_CACHED_SERIES;
+use super::options::{EmbeddedOptions, MAX_CACHED_SERIES};
 use crate::StoreError;
 
 /// Rows of one statement.
@@ -37,6 +38,10 @@ pub(super) struct Checkpointer {
     layouts: HashMap<(Arc<str>, Arc<str>, String), LayoutRow, RandomState>,
     /// By layout and names.
     series: HashMap<(i64, String), i64, RandomState>,
+    /// Series of a namespace that are kept apart by all they say.
+    most_series: u64,
+    /// When was last said that there are more.
+    warned: Option<Instant>,
 }
 
 /// What a checkpoint took away.
@@ -49,8 +54,16 @@ pub(super) struct Retired {
 }
 
 impl Checkpointer {
-    pub(super) fn new(folder: PathBuf, connection: SqliteConnection, retention_us: i64) -> Self {
-        Self { folder, connection, retention_us, layouts: HashMap::default(), series: HashMap::default() }
+    pub(super) fn new(folder: PathBuf, connection: SqliteConnection, options: &EmbeddedOptions) -> Self {
+        Self {
+            folder,
+            connection,
+            retention_us: options.retention_us,
+            layouts: HashMap::default(),
+            series: HashMap::default(),
+            most_series: options.series,
+            warned: None,
+        }
     }
 
     /// Lets go of the database: when this returns nothing of it is open.
@@ -78,9 +91,12 @@ impl Checkpointer {
         if self.series.len() > MAX_CACHED_SERIES {
             self.series.clear();
         }
-        let Self { connection, layouts, series, retention_us, .. } = self;
+        let Self { connection, layouts, series, retention_us, most_series, warned, .. } = self;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut writer = Writer { connection: &mut transaction, layouts, series };
+        let most_series = *most_series;
+        let wholes = HashMap::default();
+        let mut writer =
+            Writer { connection: &mut transaction, layouts, series, wholes, most_series, warned };
         for (namespace, catalog) in &generation.catalogs {
             writer.meters(namespace, catalog).await?;
         }
@@ -131,4 +147,8 @@ struct Writer<'c> {
     connection: &'c mut SqliteConnection,
     layouts: &'c mut HashMap<(Arc<str>, Arc<str>, String), LayoutRow, RandomState>,
     series: &'c mut HashMap<(i64, String), i64, RandomState>,
+    /// What series are part of that are not kept apart, by layout and names.
+    wholes: HashMap<(i64, [String; 4]), i64, RandomState>,
+    most_series: u64,
+    warned: &'c mut Option<Instant>,
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::Row as _;
 
 use super::{Failure, LayoutRow, ROWS, Writer, json, places, query};
 use crate::Catalog;
+use crate::bounds::{MANY_SERIES, OTHER_SERIES, WARN_EVERY};
 use crate::embedded::space::Space;
 
 impl Writer<'_> {
@@ -88,10 +90,15 @@ impl Writer<'_> {
             }
             key = cached.1;
         }
+        let mut held = None;
         for (layout, missing) in missing {
             let row = self.layout(namespace, catalog, layout).await?;
+            let held = match &mut held {
+                Some(held) => held,
+                none => none.insert(self.held(namespace).await?),
+            };
             for chunk in missing.chunks(ROWS) {
-                self.number_series(row.id, chunk, &mut numbers).await?;
+                self.number_series(row.id, held, chunk, &mut numbers).await?;
                 let dimensions = catalog.layouts[layout].dimensions.len();
                 for (index, _) in chunk {
                     let series = space.series_at(*index);
@@ -103,9 +110,18 @@ impl Writer<'_> {
         Ok(numbers)
     }
 
+    /// Series of a namespace.
+    async fn held(&mut self, namespace: &Arc<str>) -> Result<Held, Failure> {
+        let sql = "SELECT COALESCE(SUM((SELECT COALESCE(MAX(number) + 1, 0) FROM series WHERE layout = id)), 0) \
+             FROM layout WHERE namespace = ?1";
+        let count: i64 = sqlx::query_scalar(sql).bind(&**namespace).fetch_one(&mut *self.connection).await?;
+        Ok(Held { namespace: Arc::clone(namespace), count: count.cast_unsigned() })
+    }
+
     async fn number_series(
         &mut self,
         layout: i64,
+        held: &mut Held,
         chunk: &[(usize, [String; 4])],
         numbers: &mut [(i64, i64)],
     ) -> Result<(), Failure> {
@@ -129,18 +145,41 @@ impl Writer<'_> {
                 numbers[index as usize].1 = number;
             }
         }
-        let new: Vec<_> = chunk.iter().filter(|(index, _)| numbers[*index].1 < 0).collect();
+        let (mut new, mut parts) = (Vec::new(), Vec::new());
+        for (index, names) in chunk {
+            if numbers[*index].1 >= 0 {
+                continue;
+            }
+            // What it is part of may be there, however many there are.
+            let some = held.count.min(self.most_series.saturating_mul(2).saturating_sub(1));
+            let whole = part_of(names, some, self.most_series);
+            match whole.or_else(|| part_of(names, held.count, self.most_series)) {
+                Some(whole) => parts.push((*index, whole)),
+                None => {
+                    numbers[*index].1 = first + new.len() as i64;
+                    held.count += 1;
+                    new.push(names);
+                }
+            }
+        }
+        self.insert_series(layout, first, &new).await?;
+        for (index, whole) in parts {
+            numbers[index].1 = self.whole_series(layout, held, whole).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_series(&mut self, layout: i64, first: i64, new: &[&[String; 4]]) -> Result<(), Failure> {
         if new.is_empty() {
             return Ok(());
         }
         let sql = format!("INSERT INTO series VALUES {}", places(new.len(), 6));
         let mut insert = query(sql);
-        for ((index, names), number) in new.iter().zip(first..) {
+        for (names, number) in new.iter().zip(first..) {
             insert = insert.bind(layout).bind(number);
-            for name in names {
+            for name in names.iter() {
                 insert = insert.bind(name.clone());
             }
-            numbers[*index].1 = number;
         }
         insert.execute(&mut *self.connection).await?;
         if let Some(row) = self.layouts.values_mut().find(|row| row.id == layout) {
@@ -148,6 +187,74 @@ impl Writer<'_> {
         }
         Ok(())
     }
+
+    /// The number of what a series is part of that is not kept apart any more.
+    async fn whole_series(
+        &mut self,
+        layout: i64,
+        held: &mut Held,
+        mut names: [String; 4],
+    ) -> Result<i64, Failure> {
+        self.warn_of(&held.namespace);
+        loop {
+            let known = self.wholes.get(&(layout, names.clone())).copied();
+            let known = match known {
+                Some(number) => Some(number),
+                None => {
+                    let sql = "SELECT number FROM series WHERE layout = ?1 AND agent = ?2 AND customer = ?3 \
+                         AND subscription = ?4 AND dimensions = ?5";
+                    let select = names
+                        .iter()
+                        .fold(sqlx::query_scalar(sql).bind(layout), |select, name| select.bind(name.clone()));
+                    select.fetch_optional(&mut *self.connection).await?
+                }
+            };
+            if let Some(number) = known {
+                self.wholes.insert((layout, names), number);
+                return Ok(number);
+            }
+            match part_of(&names, held.count, self.most_series) {
+                Some(whole) => names = whole,
+                None => {
+                    let row = self.layouts.values().find(|row| row.id == layout);
+                    let number = row.map_or(0, |row| row.next_series);
+                    held.count += 1;
+                    self.insert_series(layout, number, &[&names]).await?;
+                }
+            }
+        }
+    }
+
+    /// Says, once an hour at most, that a namespace has more series than are kept apart.
+    fn warn_of(&mut self, namespace: &str) {
+        if self.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            *self.warned = Some(Instant::now());
+            tracing::warn!(namespace, most = self.most_series, "{MANY_SERIES}");
+        }
+    }
+}
+
+/// Series of a namespace.
+struct Held {
+    namespace: Arc<str>,
+    count: u64,
+}
+
+/// What a series is part of where its namespace has so many already, if that is another; by agent, customer, subscription
+/// and the list of its other dimensions.
+fn part_of(names: &[String; 4], held: u64, most: u64) -> Option<[String; 4]> {
+    if held < most {
+        return None;
+    }
+    let other = || OTHER_SERIES.to_owned();
+    let [agent, customer, subscription, dimensions] = names;
+    let values: Vec<String> = serde_json::from_str(dimensions).unwrap_or_default();
+    let folded = json(values.iter().map(|_| OTHER_SERIES));
+    let whole = match held < most.saturating_mul(2) {
+        true => [agent.clone(), customer.clone(), subscription.clone(), folded],
+        false => [other(), other(), other(), folded],
+    };
+    (whole != *names).then_some(whole)
 }
 
 /// Names with their lengths, so that no two lists of names are one key.
