@@ -7,6 +7,7 @@ use arc_swap::Guard;
 use creto_authz::{AgentId, ChainVerifier, Scope, ScopeDigest};
 use creto_call::Call;
 use creto_credentials::{Credential, Placeholders};
+use creto_oversight::ApprovalKey;
 use creto_policy::{PolicySet, Staleness};
 use creto_swap::{Retired, Swap, Tracked};
 
@@ -52,9 +53,15 @@ pub(crate) struct Enforcement {
     pub(crate) epoch: u64,
     pub(crate) version: String,
     pub(crate) standing: AgentStanding,
+    pub(crate) namespace: String,
+    pub(crate) agent_name: String,
     pub(crate) holder: AgentId,
     /// None until a policy applies to the agent.
     pub(crate) policy: Option<Arc<PolicySet>>,
+    /// SHA-256 over all documents that the agent goes by: what people approve, they approve under these.
+    pub(crate) policy_digest: [u8; 32],
+    /// What proofs of approvals are signed by; none before the control plane says.
+    pub(crate) approval_key: Option<ApprovalKey>,
     /// Those of the policy, in its order, as they are put in.
     pub(crate) credentials: Vec<Arc<Credential>>,
     pub(crate) placeholders: Arc<Placeholders>,

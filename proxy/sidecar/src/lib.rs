@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod approvals;
 mod capture;
 mod credentials;
 mod enforcement;

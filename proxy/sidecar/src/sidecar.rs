@@ -10,6 +10,7 @@ use pingora_core::server::ShutdownWatch;
 use tokio::sync::watch;
 
 use crate::admin::metrics::{Metrics, Readings};
+use crate::approvals::ApprovalDesk;
 use crate::enforcement::{Enforced, Enforcement};
 use crate::options::Timeouts;
 use crate::path::body_room::BodyRoom;
@@ -23,6 +24,8 @@ use crate::upstream::Upstreams;
 /// One sidecar.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
+    /// Its id at the control plane.
+    pub(crate) id: String,
     /// Where agents reach it: calls to this address are base-URL calls, however they are written.
     pub(crate) address: SocketAddr,
     pub(crate) enforced: Arc<Enforced>,
@@ -36,6 +39,8 @@ pub(crate) struct Sidecar {
     pub(crate) events: Arc<Events>,
     /// Puts credentials in.
     pub(crate) injector: Injector,
+    /// Where calls wait for people.
+    pub(crate) approvals: Arc<ApprovalDesk>,
     /// What may be used without asking.
     pub(crate) leases: Arc<LeaseDesk>,
     /// What tools were when they were first seen.

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin::metrics::Metrics;
 use crate::admin::server::Admin;
+use crate::approvals::ApprovalDesk;
 use crate::capture::ways_in::{BoundListener, OpenEntrance, RedirectedEntrance};
 use crate::credentials::{RotatedFiles, SecretDesk, UpstreamTokens};
 use crate::enforcement::Enforced;
@@ -115,7 +116,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let spool = Arc::new(spool);
     let recorder = Recorder::new(Arc::clone(&spool), Arc::clone(&metrics), &identity.sidecar_id);
     for call in left_open {
-        recorder.end_ambiguous(call.begun)?;
+        recorder.end_ambiguous(&call)?;
     }
 
     let authority =
@@ -140,13 +141,16 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let pins = Arc::new(ToolPins::load(state.clone())?);
     pins.follow(enforced.load().policy.as_deref());
     let (desk, asks) = SecretDesk::open();
+    let (approvals, approval_asks) = ApprovalDesk::open();
     let tokens = UpstreamTokens { upstreams: Arc::clone(&upstreams), enforced: Arc::clone(&enforced) };
     let sidecar = Arc::new(Sidecar {
+        id: identity.sidecar_id.clone(),
         address: proxy.1,
         enforced,
         recorder,
         upstreams,
         injector: Injector::new(Some(Arc::new(desk)), Some(Arc::new(tokens)), Some(Arc::new(RotatedFiles))),
+        approvals: Arc::new(approvals),
         leases,
         pins,
         answers: Arc::default(),
@@ -188,7 +192,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let enforcer = Enforcer::new(compiler, last_good, &sidecar, state.clone());
     let ca_pem = control_plane_ca;
     let process = getrandom::u64().map_err(|error| StartError::Runtime(std::io::Error::other(error)))?;
-    let parts = LinkParts { ca_pem, identity, secrets, enforcer, state, spool, process, asks, ready };
+    let parts =
+        LinkParts { ca_pem, identity, secrets, enforcer, state, spool, process, asks, approval_asks, ready };
     let link = PlaneLink::new(options, parts, &sidecar);
     let mut link = background_service("control-plane", link);
     link.threads = Some(1);

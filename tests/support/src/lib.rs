@@ -20,6 +20,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::missing_panics_doc)]
 
 mod agent;
+mod approver;
 mod authority;
 mod binaries;
 mod detached;
@@ -38,6 +39,7 @@ mod sidecar;
 mod upstream;
 
 pub use agent::Agent;
+pub use approver::Approver;
 pub use authority::{Leaf, TestAuthority, client_tls, server_tls};
 pub use binaries::binary;
 pub use creto_test_services::PostgresServer;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tonic::Status;
 
 use crate::agent::Agent;
+use crate::approver::Approver;
 use crate::binaries::binary;
 use crate::patience::{PATIENCE, eventually};
 use crate::process::ServerProcess;
@@ -368,6 +369,11 @@ impl Plane {
     #[must_use]
     pub fn sidecar<'p>(&'p self, agent: &'p Agent) -> SidecarBuilder<'p> {
         SidecarBuilder::new(self, agent)
+    }
+
+    /// A person who decides what policy holds; `name` is what policy calls them.
+    pub async fn approver(&self, name: &str) -> Approver {
+        Approver::new(self, name).await
     }
 
     /// A single-use enrolment token for an agent's sidecar.

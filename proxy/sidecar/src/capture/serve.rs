@@ -125,6 +125,6 @@ mod tests {
         let idle = size_of_future(http1::<L4Stream>);
         assert!(idle <= 2048, "the future of an HTTP/1 connection is {idle} bytes");
         let call = size_of_answer(answer);
-        assert!(call <= 5376, "the future of a call is {call} bytes");
+        assert!(call <= 2304, "the future of a call is {call} bytes");
     }
 }

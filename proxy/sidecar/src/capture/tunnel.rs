@@ -167,6 +167,7 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
             voice: &Voice::default(),
             credential: "",
             objection: None,
+            reach: None,
         };
         judge::judge(sidecar, &sidecar.enforced.load(), case)
     };
@@ -183,7 +184,7 @@ async fn opaque(connection: Arc<Connection>, stream: L4Stream, capture: Capture,
     };
     let lacks = {
         let enforcement = sidecar.enforced.load();
-        reserve::at_once(sidecar, &enforcement, &call, &[Meaning::Plain], None, &record)
+        reserve::at_once(sidecar, &enforcement, &call, &[Meaning::Plain], (None, None), &record)
     };
     let reserved = match lacks {
         Ok(None) => Ok(()),

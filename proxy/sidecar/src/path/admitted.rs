@@ -32,6 +32,8 @@ pub(crate) struct Admitted {
     pub(crate) plan: Option<Box<AnswerPlan>>,
     /// Quotas that leases in hand do not cover: waited for before anything leaves.
     pub(crate) lacks: Option<Box<QuotaAsk>>,
+    /// Whether its body may be asked to say what it used.
+    pub(crate) may_edit: bool,
 }
 
 /// What the agent sends with a call.
@@ -44,7 +46,7 @@ pub(crate) enum Payload {
 
 /// Ends the record of a refused call, and answers.
 pub(crate) fn end_refused(record: &CallRecord, refused: &Refused) -> Response<AnswerBody> {
-    record.status(refused.code.status());
+    record.status(refuse::status(refused, record.voice()));
     record.finish(Outcome::Refused);
     refuse::answer(refused, record.voice(), &record.call_id())
 }

@@ -32,6 +32,18 @@ impl Destination {
     }
 }
 
+/// Whether a request is for the sidecar's own address, however it is written: for a route of a base URL, or for the sidecar.
+pub(crate) fn is_own<B>(connection: &Connection, request: &Request<B>) -> bool {
+    if !matches!(connection.entrance, Entrance::Open) {
+        return false;
+    }
+    let Some(written) = request.uri().authority().filter(|_| !is_own_http2(request)) else { return true };
+    parse(written.as_str()).is_ok_and(|named| {
+        let port = named.port.unwrap_or(Scheme::Http.default_port());
+        is_own_address(&Origin { scheme: Scheme::Http, host: named.host, port }, connection.sidecar.address)
+    })
+}
+
 /// Reads the destination out of the request and its connection, which must agree.
 pub(crate) fn resolve<B>(
     connection: &Connection,

@@ -3,7 +3,11 @@
 
 use creto_call::{Call, Capture, Meaning};
 use creto_metering::{Settled, Usage};
+use creto_proto::v1;
+use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+
+use crate::quota::Bound;
 
 /// What a beginning says beyond the call's own facts.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct Begun<'a> {
     pub(crate) delegation_id: &'a [u8],
     /// Name of the credential that is put in; empty if none is.
     pub(crate) credential: &'a str,
+    /// The most that it can come to.
+    pub(crate) most: Bound,
 }
 
 /// How a call ended.
@@ -37,6 +43,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) settled: Option<&'a Settled>,
     /// Machine code of what the sidecar ended it for, after it was let through; empty otherwise.
     pub(crate) code: &'a str,
+    /// What it can have cost, in billionths of a US dollar, if nobody knows how it ended.
+    pub(crate) most_nanodollars: u64,
 }
 
 /// Longest path kept; the rest is cut, since a record is bounded and the decision was made on the whole.
@@ -73,6 +81,9 @@ impl Begun<'_> {
         body.bytes(14, self.delegation_id);
         body.message(15, |out| meaning(self.meanings, out));
         body.text(16, self.credential);
+        body.number(17, self.most.input_tokens);
+        body.number(18, self.most.output_tokens);
+        body.number(19, self.most.nanodollars);
         wrap(2, out);
     }
 }
@@ -96,7 +107,28 @@ impl Ended<'_> {
             body.text(11, cut(settled.service_tier.as_deref().unwrap_or_default(), SERVICE_TIER));
         }
         body.text(12, self.code);
+        body.number(13, self.most_nanodollars);
         wrap(3, out);
+    }
+}
+
+impl Bound {
+    /// The bound that the beginning of a call has on record; nothing of each in one that is of before there were any.
+    pub(crate) fn on_record(begun: &[u8]) -> Self {
+        let entry = v1::CallEntry::decode(begun).ok().and_then(|entry| entry.entry);
+        let Some(v1::call_entry::Entry::Begun(begun)) = entry else { return Self::default() };
+        Self {
+            input_tokens: begun.most_input_tokens,
+            output_tokens: begun.most_output_tokens,
+            nanodollars: begun.most_nanodollars,
+        }
+    }
+
+    /// As the usage of a call of which nothing else is known; none where nothing is bounded.
+    pub(crate) fn as_settled(self) -> Option<Settled> {
+        let Self { input_tokens: input, output_tokens: output, nanodollars: _ } = self;
+        let usage = Usage { input, output, estimated: true, ..Usage::default() };
+        (self != Self::default()).then(|| Settled { usage, ..Settled::default() })
     }
 }
 
@@ -212,11 +244,8 @@ impl Writer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use creto_call::{Details, Kind, McpCall, Scheme};
-    use creto_proto::v1;
-    use prost::Message as _;
-
     use super::*;
+    use creto_call::{Details, Kind, McpCall, Scheme};
 
     #[test]
     fn entries_are_what_the_generated_type_reads() {
@@ -248,6 +277,7 @@ mod tests {
             policy_epoch: 9,
             delegation_id: &[1; 32],
             credential: "tickets",
+            most: Bound { input_tokens: 1_500, output_tokens: 8_192, nanodollars: 123_456_789 },
         };
         let mut out = Vec::new();
         begun.encode(&mut out);
@@ -270,6 +300,13 @@ mod tests {
         );
         assert_eq!(meaning.subjects, ["search", "delete"]);
         assert_eq!(read.credential, "tickets");
+        assert_eq!((read.most_input_tokens, read.most_output_tokens), (1_500, 8_192));
+        assert_eq!(read.most_nanodollars, 123_456_789);
+        assert_eq!(Bound::on_record(&out), begun.most);
+        let before = Begun { most: Bound::default(), ..begun };
+        before.encode(&mut out);
+        assert_eq!(Bound::on_record(&out).as_settled(), None);
+        assert_eq!(Bound::on_record(b"not an entry").as_settled(), None);
 
         let ended = Ended {
             begun_sequence: 300,
@@ -282,6 +319,7 @@ mod tests {
             upstream_address: "10.0.0.1:443",
             settled: Some(&settled(7)),
             code: "over_quota",
+            most_nanodollars: 9,
         };
         ended.encode(&mut out);
         let read = v1::CallEntry::decode(out.as_slice()).unwrap();
@@ -294,7 +332,7 @@ mod tests {
         assert_eq!(read.upstream_address, "10.0.0.1:443");
         assert_eq!(read.response_model, "m".repeat(64), "cut");
         assert_eq!(read.service_tier, "t".repeat(32), "cut");
-        assert_eq!(read.code, "over_quota");
+        assert_eq!((read.code.as_str(), read.most_nanodollars), ("over_quota", 9));
         let expected = v1::Usage {
             input: 7,
             cached_input: 7,
@@ -349,6 +387,7 @@ mod tests {
                 .map(|code| code.as_str())
                 .max_by_key(|code| code.len())
                 .unwrap(),
+            most_nanodollars: u64::MAX,
         };
         let mut out = Vec::new();
         ended.encode(&mut out);

@@ -17,6 +17,7 @@ use crate::http::refuse::{self, Refused};
 use crate::http::{hop_by_hop, websocket};
 use crate::path::admitted::{Admitted, Payload, taken_away};
 use crate::path::destination::Destination;
+use crate::path::hold::REASON_HEADER;
 use crate::path::identify::DELEGATION_HEADER;
 use crate::path::observe::{AnswerPlan, Reading};
 use crate::path::record::{CallRecord, Outcome};
@@ -38,6 +39,7 @@ pub(crate) fn address_to_upstream(destination: &Destination, request: &mut Reque
     let headers = request.headers_mut();
     hop_by_hop::strip(headers);
     headers.remove(DELEGATION_HEADER);
+    headers.remove(REASON_HEADER);
     // hyper has answered 100 to the agent when it reads the body; the upstream gets it at once.
     headers.remove(EXPECT);
 }
@@ -230,7 +232,7 @@ fn answer(
     plan: Option<Box<AnswerPlan>>,
 ) -> Response<AnswerBody> {
     let Admitted { record, tenure, .. } = admitted;
-    record.status(response.status().as_u16());
+    record.upstream_answered(response.status().as_u16());
     hop_by_hop::strip(response.headers_mut());
     // Answers of ours are told apart by this header: an upstream cannot speak for us.
     response.headers_mut().remove("creto-refused");

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use creto_call::{Call, Decision, Meaning, Refusal, RefusalCode};
-use creto_policy::RiskClass;
+use creto_policy::{Held, PolicySet, RiskClass};
 use creto_proto::v1::Verdict;
 use creto_spool::SpoolError;
 use http::HeaderMap;
 
 use crate::enforcement::Enforcement;
 use crate::http::refuse::{Refused, Voice};
+use crate::path::hold::HeldBy;
 use crate::path::identify::Identified;
 use crate::path::record::{Asked, CallRecord, Decided};
 use crate::path::tenure::Tenure;
 use crate::path::{authorize, identify};
+use crate::quota::{Bound, Reach};
 use crate::sidecar::Sidecar;
 use crate::upstream::Guard;
 
@@ -47,38 +49,109 @@ pub(crate) struct Case<'a> {
     pub(crate) credential: &'a str,
     /// What speaks against the call whatever policy says.
     pub(crate) objection: Option<&'a Refused>,
+    /// How far it can go, if it is a model's.
+    pub(crate) reach: Option<&'a Reach>,
+}
+
+/// What a call comes to, before it is on record.
+#[derive(Debug)]
+pub(crate) struct Weighed<'e> {
+    decision: Decision<'e>,
+    identified: Result<Identified<'e>, RefusalCode>,
+    class: RiskClass,
+    /// What else is to be said of a refusal.
+    detail: Option<String>,
+    /// Whom it waits for. Nobody, when it is refused.
+    held: HeldBy<'e>,
+}
+
+impl<'e> Weighed<'e> {
+    /// The holds that it waits for.
+    pub(crate) fn held(&self) -> &[Held<'e>] {
+        self.held.names()
+    }
+
+    /// Under what it is made, if that is known.
+    pub(crate) fn identified(&self) -> Option<Identified<'e>> {
+        self.identified.ok()
+    }
+
+    /// What it risks.
+    pub(crate) fn class(&self) -> RiskClass {
+        self.class
+    }
+
+    /// Refused where people would be asked, for what cannot be shown to them.
+    pub(crate) fn without_waiting(mut self) -> Self {
+        if let Some(first) = self.held.names().first() {
+            self.decision = Decision::Deny(Refusal::by_rule(RefusalCode::CannotBeHeld, first.by));
+            self.held = HeldBy::default();
+        }
+        self
+    }
 }
 
 /// Decides on the finished facts; nothing after it changes them.
-///
-/// # Errors
-/// [`SpoolError`]: what cannot be recorded does not leave.
-pub(crate) fn judge(
-    sidecar: &Sidecar,
-    enforcement: &Enforcement,
-    case: Case<'_>,
-) -> Result<Judged, SpoolError> {
+pub(crate) fn weigh<'e>(sidecar: &Sidecar, enforcement: &'e Enforcement, case: Case<'_>) -> Weighed<'e> {
     // identify: before policy, because policy speaks of an agent that is known and in good standing.
     let now_s = now_s();
     let identified = identify::identify(enforcement, case.headers, now_s);
     let overriding = overriding_methods(case.headers);
     let class = class_of(case, &overriding);
-    let footing = identified.as_ref().map(Identified::footing).map_err(|code| *code);
-    let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
     // authorize: the delegation's scope, then the rules; then what no rule can allow.
     let mut decision = decide(enforcement, identified, case, &overriding);
     let mut detail = None;
+    let mut held = HeldBy::default();
     if decision.lets_through() {
         let expired = expired(sidecar, class, now_s);
         if let Some(objection) = expired.or_else(|| case.objection.cloned()) {
             decision = Decision::Deny(Refusal::of(objection.code));
             detail = Some(objection.detail);
+        } else if let Some(policy) = enforcement.policy.as_deref().filter(|policy| policy.has_holds()) {
+            held = held_by(policy, case, &overriding);
+            if held.is_too_much() {
+                decision = Decision::Deny(Refusal::of(RefusalCode::CannotBeHeld));
+                detail = Some("more decisions of people would be needed than one call can wait for".into());
+                held = HeldBy::default();
+            }
         }
     }
-    let (verdict, code, by) = match decision {
-        Decision::Allow { by } => (Verdict::Allowed, "", Some(by)),
-        Decision::Observe(refusal) => (Verdict::Observed, refusal.code.as_str(), refusal.by),
-        Decision::Deny(refusal) => (Verdict::Denied, refusal.code.as_str(), refusal.by),
+    Weighed { decision, identified, class, detail, held }
+}
+
+/// As [`weigh`] and [`record`], for what cannot be shown to people.
+///
+/// # Errors
+/// As [`record`].
+pub(crate) fn judge(
+    sidecar: &Sidecar,
+    enforcement: &Enforcement,
+    case: Case<'_>,
+) -> Result<Judged, SpoolError> {
+    record(sidecar, enforcement, case, weigh(sidecar, enforcement, case).without_waiting())
+}
+
+/// The beginning of the record, before anything leaves. Whoever calls it has seen to it that people were asked.
+///
+/// # Errors
+/// [`SpoolError`]: what cannot be recorded does not leave.
+pub(crate) fn record(
+    sidecar: &Sidecar,
+    enforcement: &Enforcement,
+    case: Case<'_>,
+    weighed: Weighed<'_>,
+) -> Result<Judged, SpoolError> {
+    let Weighed { decision, identified, class, detail, held } = weighed;
+    let footing = identified.as_ref().map(Identified::footing).map_err(|code| *code);
+    let delegation_id = identified.as_ref().map_or(&[][..], |known| known.delegation_id);
+    let (verdict, code, by) = match (decision, held.observed()) {
+        // Nobody is asked, but somebody would have been.
+        (Decision::Allow { .. }, Some(by)) => {
+            (Verdict::Observed, RefusalCode::ApprovalPending.as_str(), Some(by))
+        }
+        (Decision::Allow { by }, None) => (Verdict::Allowed, "", Some(by)),
+        (Decision::Observe(refusal), _) => (Verdict::Observed, refusal.code.as_str(), refusal.by),
+        (Decision::Deny(refusal), _) => (Verdict::Denied, refusal.code.as_str(), refusal.by),
     };
     let decided = Decided {
         verdict,
@@ -88,8 +161,11 @@ pub(crate) fn judge(
         policy_epoch: enforcement.epoch,
         delegation_id,
         credential: if decision.lets_through() { case.credential } else { "" },
+        most: match case.reach {
+            Some(reach) if decision.lets_through() => reach.bound(),
+            _ => Bound::default(),
+        },
     };
-    // record: the beginning, before anything leaves.
     let asked = Asked { call: case.call, meanings: case.meanings, voice: case.voice };
     let record = sidecar.recorder.begin(asked, decided)?;
     let leave = |footing, observed| Leave {
@@ -97,11 +173,9 @@ pub(crate) fn judge(
         tenure: Tenure::new(&sidecar.enforced, &sidecar.freshness, footing, class),
     };
     let refused = |code| Refused {
-        code,
         policy: decided.policy.to_owned(),
         rule: decided.rule.to_owned(),
-        detail: detail.unwrap_or_else(|| described(case.call, case.meanings)),
-        retry_after_s: None,
+        ..Refused::of(code, detail.unwrap_or_else(|| described(case.call, case.meanings)))
     };
     let verdict = match (decision, footing) {
         (Decision::Deny(refusal), _) => Err(refused(refusal.code)),
@@ -111,6 +185,21 @@ pub(crate) fn judge(
         (Decision::Observe(_), Ok(footing)) => Ok(leave(footing, true)),
     };
     Ok(Judged { record, verdict })
+}
+
+/// The holds that match any of the call's messages and methods.
+fn held_by<'e>(policy: &'e PolicySet, case: Case<'_>, overriding: &[String]) -> HeldBy<'e> {
+    let cost = case.reach.and_then(Reach::nanodollars);
+    let mut held = HeldBy::default();
+    for method in std::iter::once(case.call.method).chain(overriding.iter().map(String::as_str)) {
+        for meaning in case.meanings {
+            let mut call = *case.call;
+            call.method = method;
+            call.details.meaning = *meaning;
+            held.add(policy.holds(&call, cost));
+        }
+    }
+    held
 }
 
 /// Whether a tunnel that was let through would be by the policy now; its delegation is looked at elsewhere.

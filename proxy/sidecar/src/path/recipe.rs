@@ -1,75 +1,48 @@
-//! The path of a call, every way in alike: capture, classify, identify, authorize, reserve, (hold,) inject, forward;
+//! The path of a call, every way in alike: capture, classify, identify, authorize, hold, reserve, inject, forward;
 //! observe, settle and the end of the record ride on the answer's body.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use creto_call::{Call, Kind};
-use creto_classify::Endpoint;
+use bytes::Bytes;
+use creto_call::{Call, RefusalCode};
 use creto_proto::v1::Verdict;
-use creto_swap::Tracked;
 use http::header::EXPECT;
 use http::{Method, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
 
 use crate::capture::{Connection, connect};
-use crate::enforcement::{Enforcement, Snapshot};
 use crate::http::body::AnswerBody;
 use crate::http::refuse::{self, Refused, Voice};
-use crate::http::strict;
+use crate::path::admit::{Body, BodyFacts, Stop, admit};
 use crate::path::admitted::{Admitted, Payload, end_refused};
-use crate::path::body_room::{self, HeldBody};
+use crate::path::body_room::{self, HeldBody, Room};
 use crate::path::classify::{self, Understood};
-use crate::path::destination::{self, Destination};
-use crate::path::judge::{self, Case};
+use crate::path::headed::{self, Headed, head};
+use crate::path::hold::Approvals;
 use crate::path::record::{Asked, Decided};
-use crate::path::{edit, forward, identify, inject, object, plan, reserve};
+use crate::path::{edit, forward, hold, identify, inject, judge, reserve, standing};
+use crate::quota::Bound;
 
-/// What is known of a body.
-#[derive(Clone, Copy, Debug)]
-struct BodyFacts {
-    size: Option<u64>,
-    read: bool,
+/// A body that is there whole.
+struct Whole {
+    bytes: Bytes,
+    rest: Rest,
 }
 
-/// A request whose destination is known.
-struct Headed {
-    enforcement: Snapshot,
-    destination: Destination,
-    kind: Kind,
-    endpoint: Endpoint,
+/// What a body that is there whole came by.
+enum Rest {
+    /// Its place in memory.
+    Room(Room),
+    /// There was none.
+    Empty(Incoming),
 }
 
-impl Headed {
-    /// Lets go of the policy.
-    fn wait(self) -> Waiting {
-        Waiting {
-            headed_by: Arc::downgrade(&self.enforcement),
-            destination: self.destination,
-            kind: self.kind,
-            endpoint: self.endpoint,
+impl From<Whole> for Payload {
+    fn from(whole: Whole) -> Self {
+        match whole.rest {
+            Rest::Room(room) => Self::Held { bytes: whole.bytes, room },
+            Rest::Empty(body) => Self::Streamed(body),
         }
-    }
-}
-
-/// The same while its body is read. Nothing here decides.
-struct Waiting {
-    /// Its place in memory is not used again while this is held, so that it can be told from any other.
-    headed_by: Weak<Tracked<Enforcement>>,
-    destination: Destination,
-    kind: Kind,
-    endpoint: Endpoint,
-}
-
-impl Waiting {
-    /// None when another policy has come into force.
-    fn resume(self, connection: &Connection) -> Option<Headed> {
-        let enforcement = connection.sidecar.enforced.load_full();
-        std::ptr::eq(self.headed_by.as_ptr(), Arc::as_ptr(&enforcement)).then_some(Headed {
-            enforcement,
-            destination: self.destination,
-            kind: self.kind,
-            endpoint: self.endpoint,
-        })
     }
 }
 
@@ -78,6 +51,9 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
     // CONNECT opens a tunnel; the calls inside it come back here one by one.
     if request.method() == Method::CONNECT {
         return connect::open(&connection, request);
+    }
+    if let Some(id) = standing::asked(&connection, &request) {
+        return Box::pin(standing::tell(&connection, id)).await;
     }
     let has_body = !request.body().is_end_stream();
     let headed = match head(&connection, &request, has_body) {
@@ -98,9 +74,11 @@ pub(crate) async fn run(connection: Arc<Connection>, request: Request<Incoming>)
                 return Box::pin(inject::put_in_and_forward(connection, admitted, request, payload)).await;
             }
             forward::address_to_upstream(&admitted.destination, &mut request);
-            forward::forward(&connection.sidecar, admitted, request, payload).await
+            // Boxed: a connection that is idle, and a call that waits for people, keep no room for it.
+            Box::pin(forward::forward(&connection.sidecar, admitted, request, payload)).await
         }
-        Err(answer) => refuse_unread(request, answer).await,
+        Err(Stop::Held(headed, _)) => Box::pin(show_first(connection, *headed, request)).await,
+        Err(Stop::Answered(answer)) => refuse_unread(request, answer).await,
     }
 }
 
@@ -139,11 +117,11 @@ fn admit_unread(
     connection: &Connection,
     headed: Headed,
     request: &Request<Incoming>,
-) -> Result<Admitted, Box<Response<AnswerBody>>> {
+) -> Result<Admitted, Stop> {
     let understood = Understood::head(&headed.endpoint);
     // A request without a body has said all that it will say.
     let body = BodyFacts { size: request.body().size_hint().exact(), read: request.body().is_end_stream() };
-    admit(connection, headed, request, &understood, body)
+    admit(connection, headed, request, &understood, Body::Unread(body))
 }
 
 /// The way of a call whose body says what it means.
@@ -168,28 +146,120 @@ async fn read_first(
         Ok(held) => held,
         Err(refused) => return refuse_headed(&connection, &headed, &request, &refused, None),
     };
-    // classify, the part the body tells.
-    let understood = match Understood::body(&headed.endpoint, &request, &bytes) {
-        Ok(understood) => understood,
-        Err((refused, voice)) => {
-            return refuse_headed(&connection, &headed, &request, &refused, Some(&voice));
+    Box::pin(go_on(connection, headed, request, (Whole { bytes, rest: Rest::Room(room) }, true))).await
+}
+
+/// The way of a call that people are to see whole.
+async fn show_first(
+    connection: Arc<Connection>,
+    headed: Headed,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let (request, body) = apart(request);
+    if body.is_end_stream() {
+        let whole = Whole { bytes: Bytes::new(), rest: Rest::Empty(body) };
+        return Box::pin(go_on(connection, headed, request, (whole, false))).await;
+    }
+    let waiting = headed.wait();
+    let held = connection.sidecar.bodies.read(body).await;
+    let headed = match waiting.resume(&connection) {
+        Some(headed) => headed,
+        None => match head(&connection, &request, true) {
+            Ok(headed) => headed,
+            Err(answer) => return *answer,
+        },
+    };
+    match held {
+        Ok(HeldBody { bytes, room }) => {
+            let reads = headed.reads_body();
+            Box::pin(go_on(connection, headed, request, (Whole { bytes, rest: Rest::Room(room) }, reads)))
+                .await
+        }
+        Err(refused) => refuse_headed(&connection, &headed, &request, &refused, None),
+    }
+}
+
+/// The rest of the way of a call that is there whole: it waits for people where policy says so, then for leases, and leaves.
+/// `reads` is whether its body says what it means.
+async fn go_on(
+    connection: Arc<Connection>,
+    mut headed: Headed,
+    request: Request<()>,
+    (whole, reads): (Whole, bool),
+) -> Response<AnswerBody> {
+    let sidecar = &connection.sidecar;
+    let mut approvals = None;
+    let mut until = None;
+    let mut rounds = 0;
+    let (admitted, understood) = loop {
+        // classify, the part the body tells.
+        let understood = if reads {
+            match Understood::body(&headed.endpoint, &request, &whole.bytes) {
+                Ok(understood) => understood,
+                Err((refused, voice)) => {
+                    return refuse_headed(&connection, &headed, &request, &refused, Some(&voice));
+                }
+            }
+        } else {
+            Understood::head(&headed.endpoint)
+        };
+        let body = Body::Whole { bytes: &whole.bytes, request: &request, approvals: approvals.as_ref() };
+        let held = match admit(&connection, headed, &request, &understood, body) {
+            Ok(admitted) => break (admitted, understood),
+            Err(Stop::Answered(answer)) => return *answer,
+            Err(Stop::Held(_, Some(held))) if rounds < hold::ROUNDS => held,
+            Err(Stop::Held(headed, Some(_))) => {
+                let words = "others like it had every approval so far";
+                let refused = Refused::of(RefusalCode::ApprovalUnavailable, words);
+                return refuse_headed(&connection, &headed, &request, &refused, Some(&understood.voice));
+            }
+            Err(Stop::Held(headed, None)) => {
+                let refused = Refused::of(RefusalCode::CannotBeHeld, "its body was not read");
+                return refuse_headed(&connection, &headed, &request, &refused, Some(&understood.voice));
+            }
+        };
+        // hold: people stand here. Nothing of the policy is held meanwhile; what comes into force counts.
+        let until = *until.get_or_insert_with(|| hold::until(held.inline, request.headers()));
+        let waited = hold::wait(sidecar, held, until).await;
+        rounds += 1;
+        headed = match head(&connection, &request, !whole.bytes.is_empty()) {
+            Ok(headed) => headed,
+            Err(answer) => return *answer,
+        };
+        match waited {
+            Ok(approved) => approvals = approved,
+            Err(refused) => {
+                return refuse_headed(&connection, &headed, &request, &refused, Some(&understood.voice));
+            }
         }
     };
-    let may_edit = headed.endpoint.may_edit();
-    let body = BodyFacts { size: Some(bytes.len() as u64), read: true };
-    match admit(&connection, headed, &request, &understood, body) {
-        Ok(mut admitted) => {
-            if let Some(ask) = admitted.lacks.take()
-                && let Err(refused) = reserve::wait(&connection.sidecar, ask, &admitted.record).await
-            {
-                return end_refused(&admitted.record, &refused);
-            }
-            let bytes = if may_edit { edit::ask_for_usage(&mut admitted, &understood, bytes) } else { bytes };
-            drop(understood);
-            inject::put_in_and_forward(connection, admitted, request, Payload::Held { bytes, room }).await
-        }
-        Err(answer) => *answer,
+    // Boxed: thousands may wait above, and need no room for what comes after.
+    Box::pin(leave(connection, admitted, request, (whole, understood, approvals))).await
+}
+
+/// A call that may go: it waits for leases, takes what was approved, and leaves.
+async fn leave(
+    connection: Arc<Connection>,
+    mut admitted: Admitted,
+    request: Request<()>,
+    (mut whole, understood, approvals): (Whole, Understood, Option<Approvals>),
+) -> Response<AnswerBody> {
+    let sidecar = &connection.sidecar;
+    if let Some(ask) = admitted.lacks.take()
+        && let Err(refused) = reserve::wait(sidecar, ask, &admitted.record).await
+    {
+        return end_refused(&admitted.record, &refused);
     }
+    if let Some(approvals) = &approvals
+        && let Err(refused) = hold::take(sidecar, approvals, &admitted.record).await
+    {
+        return end_refused(&admitted.record, &refused);
+    }
+    if admitted.may_edit {
+        whole.bytes = edit::ask_for_usage(&mut admitted, &understood, whole.bytes);
+    }
+    drop((understood, approvals));
+    inject::put_in_and_forward(connection, admitted, request, whole.into()).await
 }
 
 fn apart(request: Request<Incoming>) -> (Request<()>, Incoming) {
@@ -197,45 +267,16 @@ fn apart(request: Request<Incoming>) -> (Request<()>, Incoming) {
     (Request::from_parts(parts, ()), body)
 }
 
-/// capture, and the part of classify that the head tells.
-fn head<B>(
-    connection: &Connection,
-    request: &Request<B>,
-    has_body: bool,
-) -> Result<Headed, Box<Response<AnswerBody>>> {
-    let enforcement = connection.sidecar.enforced.load_full();
-    // The kind first: an answer must be in the caller's protocol even when nothing else is clear.
-    let kind = classify::kind(request, has_body);
-    // A request that can be read in two ways has no facts to decide on.
-    let captured = strict::check(request)
-        .map_err(|malformed| Refused::of(creto_call::RefusalCode::MalformedRequest, malformed.to_string()))
-        .and_then(|()| destination::resolve(connection, &enforcement, request));
-    match captured {
-        Ok(destination) => {
-            let endpoint = classify::endpoint(&enforcement, &destination, request, has_body);
-            Ok(Headed { enforcement, destination, kind, endpoint })
-        }
-        Err(refused) => {
-            let call = connection.entrance.partial_call(request, kind);
-            let voice = classify::voice_of(kind);
-            let answer = refuse_and_record(connection, &call, &voice, &refused, enforcement.epoch);
-            Err(Box::new(answer))
-        }
-    }
-}
-
 /// Whether the body must be read before the call can be decided, and the call could then be allowed: what no body could
 /// save is refused unread.
 fn must_be_read(headed: &Headed, request: &Request<Incoming>) -> bool {
-    // gRPC is not read, but a model's JSON is, whatever it calls itself.
-    let is_read = headed.kind == Kind::Http || (headed.kind == Kind::Grpc && headed.endpoint.reads_body());
-    if request.body().is_end_stream() || !is_read {
+    if request.body().is_end_stream() || !headed.reads_body() {
         return false;
     }
     let Some(policy) = &headed.enforcement.policy else { return false };
     let understood = Understood::head(&headed.endpoint);
     let details = classify::details(&headed.destination, request, request.body().size_hint().exact(), false);
-    let call = call(headed, request, details);
+    let call = headed::call(headed, request, details);
     let asked = understood.with_each(|meanings| {
         meanings.iter().any(|meaning| {
             let mut call = call;
@@ -248,75 +289,6 @@ fn must_be_read(headed: &Headed, request: &Request<Incoming>) -> bool {
     asked && identify::identify(&headed.enforcement, request.headers(), judge::now_s()).is_ok()
 }
 
-fn call<'a, B>(headed: &'a Headed, request: &'a Request<B>, details: creto_call::Details<'a>) -> Call<'a> {
-    Call {
-        capture: headed.destination.capture,
-        kind: headed.kind,
-        scheme: headed.destination.origin.scheme,
-        method: request.method().as_str(),
-        host: headed.destination.origin.host.as_str(),
-        port: headed.destination.origin.port,
-        path: headed.destination.path_and_query(request).0,
-        details,
-    }
-}
-
-/// identify, authorize, the beginning of the record, and reserve: before anything leaves.
-fn admit<B>(
-    connection: &Connection,
-    headed: Headed,
-    request: &Request<B>,
-    understood: &Understood,
-    body: BodyFacts,
-) -> Result<Admitted, Box<Response<AnswerBody>>> {
-    let sidecar = &connection.sidecar;
-    let call = call(&headed, request, classify::details(&headed.destination, request, body.size, body.read));
-    let credential = headed.enforcement.credential_for(&call);
-    let objection = object::to(
-        &sidecar.pins,
-        &headed.enforcement,
-        &call,
-        &headed.destination,
-        request,
-        understood,
-        credential,
-    );
-    let judged = understood.with_each(|meanings| {
-        let case = Case {
-            headers: request.headers(),
-            call: &call,
-            meanings,
-            voice: &understood.voice,
-            credential: credential.map_or("", |bound| bound.name.as_str()),
-            objection: objection.as_ref(),
-        };
-        judge::judge(sidecar, &headed.enforcement, case)
-    });
-    let judged = match judged {
-        Ok(judged) => judged,
-        Err(error) => return Err(Box::new(classify::unrecorded(&error, &understood.voice))),
-    };
-    let leave = match judged.verdict {
-        Ok(leave) => leave,
-        Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
-    };
-    // reserve: between the decision and the wire. hold: people will stand here too.
-    let room = if headed.endpoint.may_edit() && body.read { edit::MOST_ADDED } else { 0 };
-    let bytes = body.size.map(|size| if size > 0 { size + room } else { 0 });
-    let lacks = understood.with_each(|meanings| {
-        reserve::at_once(sidecar, &headed.enforcement, &call, meanings, bytes, &judged.record)
-    });
-    let lacks = match lacks {
-        Ok(lacks) => lacks,
-        Err(refused) => return Err(Box::new(end_refused(&judged.record, &refused))),
-    };
-    let credential = credential.map(Arc::clone);
-    let plan = plan::of(sidecar, &headed.enforcement, &call, &headed.destination, understood);
-    let (guard, tenure) = (leave.guard, leave.tenure);
-    let destination = headed.destination;
-    Ok(Admitted { destination, record: judged.record, guard, tenure, credential, plan, lacks })
-}
-
 /// Refuses what has a destination but cannot be understood.
 fn refuse_headed<B>(
     connection: &Connection,
@@ -325,7 +297,7 @@ fn refuse_headed<B>(
     refused: &Refused,
     voice: Option<&Voice>,
 ) -> Response<AnswerBody> {
-    let call = call(headed, request, classify::details(&headed.destination, request, None, false));
+    let call = headed::call(headed, request, classify::details(&headed.destination, request, None, false));
     let spoken = Voice::from(headed.endpoint.dialect());
     refuse_and_record(connection, &call, voice.unwrap_or(&spoken), refused, headed.enforcement.epoch)
 }
@@ -346,6 +318,7 @@ pub(crate) fn refuse_and_record(
         policy_epoch,
         delegation_id: &[],
         credential: "",
+        most: Bound::default(),
     };
     let asked = Asked { call, meanings: &[call.details.meaning], voice };
     match connection.sidecar.recorder.begin(asked, decided) {

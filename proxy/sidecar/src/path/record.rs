@@ -9,13 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 use creto_call::{Call, Kind, Meaning, RefusalCode};
 use creto_metering::{Ending, Settled};
 use creto_proto::v1;
-use creto_spool::{Spool, SpoolError};
+use creto_spool::{OpenCall, Spool, SpoolError};
 use parking_lot::Mutex;
 
 use crate::admin::metrics::Metrics;
+use crate::approvals::Uses;
 use crate::http::refuse::Voice;
 use crate::path::entry::{Begun, Ended};
-use crate::quota::{QuotaHold, Sending, Used};
+use crate::quota::{Bound, QuotaHold, Sending, Used};
 
 /// How often bytes that wait for a lease look whether there is one.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -64,6 +65,8 @@ pub(crate) struct Decided<'a> {
     pub(crate) delegation_id: &'a [u8],
     /// Name of the credential that is put in; empty if none is.
     pub(crate) credential: &'a str,
+    /// The most that the call can come to.
+    pub(crate) most: Bound,
 }
 
 /// What is recorded of a call before anything of it leaves.
@@ -114,6 +117,7 @@ impl Recorder {
             policy_epoch: decided.policy_epoch,
             delegation_id: decided.delegation_id,
             credential: decided.credential,
+            most: decided.most,
         };
         let sequence = SCRATCH.with_borrow_mut(|scratch| {
             begun.encode(scratch);
@@ -139,6 +143,8 @@ impl Recorder {
             upstream: Mutex::new(None),
             settled: Mutex::new(None),
             quota: Mutex::new(None),
+            uses: Mutex::new(None),
+            answered: AtomicU16::new(0),
             counts_bytes: AtomicBool::new(false),
             cut_at: AtomicU64::new(u64::MAX),
             code: OnceLock::new(),
@@ -155,10 +161,16 @@ impl Recorder {
         }
     }
 
-    /// Ends calls that an earlier run left open: the upstream may have acted on them.
-    pub(crate) fn end_ambiguous(&self, begun_sequence: u64) -> Result<(), SpoolError> {
+    /// Ends a call that an earlier run left open: the upstream may have acted on it. What nobody knows is not nothing: it
+    /// counts as the most that it can have come to.
+    pub(crate) fn end_ambiguous(&self, call: &OpenCall) -> Result<(), SpoolError> {
+        let most = Bound::on_record(&call.payload);
+        let settled = most.as_settled();
+        if let Some(settled) = &settled {
+            self.metrics.used(&settled.usage);
+        }
         self.end(&Ended {
-            begun_sequence,
+            begun_sequence: call.begun,
             at_us: now_us(),
             outcome: v1::Outcome::Ambiguous as i32,
             status: 0,
@@ -166,8 +178,9 @@ impl Recorder {
             response_bytes: 0,
             duration_us: 0,
             upstream_address: "",
-            settled: None,
+            settled: settled.as_ref(),
             code: "",
+            most_nanodollars: most.nanodollars,
         })
     }
 
@@ -196,6 +209,10 @@ pub(crate) struct CallRecord {
     settled: Mutex<Option<Box<Settled>>>,
     /// What is reserved for it, until it has ended.
     quota: Mutex<Option<Box<QuotaHold>>>,
+    /// The approvals it leaves by, until it has ended.
+    uses: Mutex<Option<Uses>>,
+    /// Status of the upstream's answer; 0 before there is one.
+    answered: AtomicU16,
     /// Bytes are reserved too.
     counts_bytes: AtomicBool,
     /// Tokens of answer after which it is ended.
@@ -237,6 +254,17 @@ impl CallRecord {
         self.counts_bytes.store(quota.counts_bytes(), Ordering::Relaxed);
         self.cut_at.store(quota.cut_at(), Ordering::Relaxed);
         *self.quota.lock() = Some(quota);
+    }
+
+    /// Keeps the approvals that it leaves by; how it ends is told of them.
+    pub(crate) fn taken(&self, uses: Uses) {
+        *self.uses.lock() = Some(uses);
+    }
+
+    /// The upstream has answered.
+    pub(crate) fn upstream_answered(&self, status: u16) {
+        self.status(status);
+        self.answered.store(status, Ordering::Relaxed);
     }
 
     /// Tokens of answer after which it is ended; without a quota that asks for it, none.
@@ -323,6 +351,10 @@ impl CallRecord {
         let response_bytes = self.response_bytes.load(Ordering::Relaxed);
         let settled = self.settled.lock();
         let status = self.status.load(Ordering::Relaxed);
+        if let Some(uses) = self.uses.lock().take() {
+            let answered = self.answered.load(Ordering::Relaxed);
+            uses.end((answered > 0).then_some(answered), self.may_have_left());
+        }
         // Before the end is on record: who reads that it ended may count on what it gave back.
         if let Some(quota) = self.quota.lock().take() {
             quota.settle(Used {
@@ -343,6 +375,7 @@ impl CallRecord {
             upstream_address: &address,
             settled: settled.as_deref(),
             code: self.code.get().map_or("", |code| code.as_str()),
+            most_nanodollars: 0,
         };
         if let Err(error) = self.recorder.end(&ended) {
             // Its room was set aside, so only a failing disk comes here; the next start ends the call as ambiguous.

@@ -6,10 +6,11 @@ use creto_call::{Call, Meaning};
 use crate::enforcement::Enforcement;
 use crate::http::refuse::Refused;
 use crate::path::record::CallRecord;
-use crate::quota::QuotaAsk;
+use crate::quota::{QuotaAsk, Reach};
 use crate::sidecar::Sidecar;
 
-/// Reserves what leases in hand cover; gives back what has to be waited for.
+/// Reserves what leases in hand cover; gives back what has to be waited for. `most`: bytes of the body, where they are known,
+/// and how far a call of a model can go.
 ///
 /// # Errors
 /// A budget applies and what the call can cost is not known.
@@ -18,14 +19,14 @@ pub(crate) fn at_once(
     enforcement: &Enforcement,
     call: &Call<'_>,
     meanings: &[Meaning<'_>],
-    bytes: Option<u64>,
+    most: (Option<u64>, Option<&Reach>),
     record: &CallRecord,
 ) -> Result<Option<Box<QuotaAsk>>, Refused> {
     let Some(policy) = enforcement.policy.as_deref() else { return Ok(None) };
     if enforcement.quotas.is_empty() {
         return Ok(None);
     }
-    let asked = enforcement.quotas.ask(policy, call, meanings, bytes);
+    let asked = enforcement.quotas.ask(policy, call, meanings, most);
     let Some(ask) = asked.map_err(|refused| counted(sidecar, record, refused))? else { return Ok(None) };
     match ask.at_once(&sidecar.leases) {
         Ok(hold) => {

@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use creto_authz::{AgentId, ChainKey, ChainVerifier, Scope};
 use creto_bundle::{
-    AGENT, CHAIN, CHAIN_KEYS, Digest, Floor, Generation, POLICY_PREFIX, PinnedKey, policy_resource,
+    AGENT, APPROVAL_KEY, CHAIN, CHAIN_KEYS, Digest, Floor, Generation, POLICY_PREFIX, PinnedKey,
+    policy_resource,
 };
 use creto_credentials::Placeholders;
+use creto_oversight::ApprovalKey;
 use creto_policy::{AgentFacts, Document, PolicySet, Tier, Trust};
 use creto_proto::v1::{self, Delta, MintedChain, PolicyBody, Rejection};
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::credentials::from_policy;
@@ -107,8 +110,12 @@ impl Compiler {
             epoch,
             version: version.to_owned(),
             standing,
+            namespace: String::new(),
+            agent_name: String::new(),
             holder: AgentId([0; 32]),
             policy: None,
+            policy_digest: [0; 32],
+            approval_key: None,
             credentials: Vec::new(),
             placeholders: Arc::clone(&self.no_placeholders),
             quotas: QuotaBook::empty(),
@@ -149,6 +156,7 @@ impl Compiler {
             None => QuotaBook::empty(),
         };
         let verifier = self.verifier_of(&generation)?;
+        let approval_key = generation.body(APPROVAL_KEY).map(approval_key).transpose()?;
         let mut scopes = HashMap::new();
         let chain = match generation.body(CHAIN) {
             None => None,
@@ -159,8 +167,9 @@ impl Compiler {
                 Some(held)
             }
         };
-        let known =
-            |name: &str| [AGENT, CHAIN, CHAIN_KEYS].contains(&name) || name.starts_with(POLICY_PREFIX);
+        let known = |name: &str| {
+            [AGENT, APPROVAL_KEY, CHAIN, CHAIN_KEYS].contains(&name) || name.starts_with(POLICY_PREFIX)
+        };
         let unknown = |name: &str| !known(name);
         let unknown = generation.resources().iter().filter(|one| unknown(&one.name)).count();
         if unknown > 0 && !self.told_of_unknown.swap(true, Ordering::Relaxed) {
@@ -173,8 +182,12 @@ impl Compiler {
             epoch: generation.epoch(),
             version: generation.version().to_owned(),
             standing: standing_of(&agent),
+            namespace: agent.namespace,
+            agent_name: agent.name,
             holder,
             policy,
+            policy_digest: policy_digest(&generation),
+            approval_key,
             credentials,
             placeholders: Arc::new(placeholders),
             quotas,
@@ -258,6 +271,23 @@ fn hold(
         delegation_id: minted.delegation_id.clone(),
     };
     Ok((held, MintedScope { scope, delegation_id: minted.delegation_id.clone() }))
+}
+
+/// What all documents of a generation come to, whoever they are for: one that is taken away or put in changes it too.
+fn policy_digest(generation: &Generation) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (name, digest, _) in generation.policies() {
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name);
+        hash.update(digest);
+    }
+    hash.finalize().into()
+}
+
+fn approval_key(body: &Bytes) -> Result<ApprovalKey, GenerationError> {
+    let bytes =
+        <[u8; 32]>::try_from(body.as_ref()).map_err(|_| unreadable(APPROVAL_KEY, "it is not 32 bytes"))?;
+    ApprovalKey::from_bytes(&bytes).map_err(|error| unreadable(APPROVAL_KEY, error))
 }
 
 fn unreadable(resource: &str, reason: impl std::fmt::Display) -> GenerationError {

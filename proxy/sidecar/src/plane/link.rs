@@ -11,6 +11,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_core::services::background::BackgroundService;
 use tokio::sync::mpsc;
 
+use crate::approvals;
 use crate::credentials::{SecretAsk, answer_asks};
 use crate::options::Options;
 use crate::plane::enforcer::Enforcer;
@@ -37,6 +38,7 @@ pub(crate) struct PlaneLink {
     /// Names this run of the process to the one who grants leases.
     process: u64,
     asks: tokio::sync::Mutex<mpsc::Receiver<SecretAsk>>,
+    approval_asks: tokio::sync::Mutex<approvals::Asks>,
     /// Taken when it is announced.
     ready: Mutex<Option<Ready>>,
 }
@@ -53,6 +55,8 @@ pub(crate) struct LinkParts {
     pub(crate) process: u64,
     /// Secrets that calls wait for.
     pub(crate) asks: mpsc::Receiver<SecretAsk>,
+    /// Approvals that calls wait for.
+    pub(crate) approval_asks: approvals::Asks,
     pub(crate) ready: Ready,
 }
 
@@ -68,6 +72,7 @@ impl PlaneLink {
             spool: parts.spool,
             process: parts.process,
             asks: tokio::sync::Mutex::new(parts.asks),
+            approval_asks: tokio::sync::Mutex::new(parts.approval_asks),
             ready: Mutex::new(Some(parts.ready)),
         }
     }
@@ -120,9 +125,12 @@ impl BackgroundService for PlaneLink {
             }
         };
         let mut asks = self.asks.lock().await;
+        let mut approval_asks = self.approval_asks.lock().await;
         let mut enforcer = self.enforcer.lock().await;
         tokio::select! {
             () = answer_asks(&mut asks, &client) => {}
+            () = approvals::answer(&mut approval_asks, &client) => {}
+            () = approvals::watch(&self.sidecar.approvals, &client) => {}
             () = sync::run(self, &mut enforcer, &client) => {}
             () = self.watch_age() => {}
             () = report::run(&self.sidecar, &self.spool, &client) => {}
@@ -138,6 +146,7 @@ impl BackgroundService for PlaneLink {
         tokio::join!(
             report::flush(&self.spool, &client, LAST_FLUSH),
             leases::give_back(&self.sidecar.leases, self.process, &client, LAST_FLUSH),
+            approvals::finish(&self.sidecar.approvals, &mut approval_asks, &client, LAST_FLUSH),
         );
     }
 }

@@ -11,7 +11,7 @@ use creto_quota::{Action, MAX_SET, QuotaSet, SetRefusal, Share};
 use super::desk::LEASE_WAIT;
 use super::hold::QuotaHold;
 use super::line::{QuotaLine, Said};
-use super::{EgressRoom, LeaseDesk, Most};
+use super::{EgressRoom, LeaseDesk, Most, Reach};
 use crate::http::refuse::Refused;
 use crate::path::judge::now_s;
 
@@ -63,8 +63,18 @@ impl QuotaBook {
         Self { entries: Arc::new([]), set: None, prices: None }
     }
 
+    /// No quotas, where a hold asks what models cost.
+    pub(crate) fn of_prices(prices: Arc<PriceList>) -> Self {
+        Self { prices: Some(prices), ..Self::empty() }
+    }
+
     pub(crate) fn new(entries: Vec<BookEntry>, set: Arc<QuotaSet>, prices: Option<Arc<PriceList>>) -> Self {
         Self { entries: entries.into(), set: Some(set), prices }
+    }
+
+    /// The price list, where a quota asks what models cost or take.
+    pub(crate) fn prices(&self) -> Option<&Arc<PriceList>> {
+        self.prices.as_ref()
     }
 
     /// Whether nothing is counted.
@@ -72,7 +82,8 @@ impl QuotaBook {
         self.entries.is_empty()
     }
 
-    /// What the call draws on them; none when it draws on none. `bytes` are those of its body, where they are known.
+    /// What the call draws on them; none when it draws on none. `bytes` are those of its body, where they are known, `reach`
+    /// is how far it can go if it is a model's.
     ///
     /// # Errors
     /// The call cannot be bounded, or too many quotas count it.
@@ -81,7 +92,7 @@ impl QuotaBook {
         policy: &PolicySet,
         call: &Call<'_>,
         meanings: &[Meaning<'_>],
-        bytes: Option<u64>,
+        (bytes, reach): (Option<u64>, Option<&Reach>),
     ) -> Result<Option<Box<QuotaAsk>>, Refused> {
         let Some(set) = &self.set else { return Ok(None) };
         let mut ask: Option<Box<QuotaAsk>> = None;
@@ -91,7 +102,7 @@ impl QuotaBook {
             call
         });
         for call in each {
-            self.draw(policy, &call, bytes, set, &mut ask)?;
+            self.draw(policy, &call, (bytes, reach), set, &mut ask)?;
         }
         Ok(ask)
     }
@@ -101,7 +112,7 @@ impl QuotaBook {
         &self,
         policy: &PolicySet,
         call: &Call<'_>,
-        bytes: Option<u64>,
+        (bytes, reach): (Option<u64>, Option<&Reach>),
         set: &Arc<QuotaSet>,
         ask: &mut Option<Box<QuotaAsk>>,
     ) -> Result<(), Refused> {
@@ -110,7 +121,7 @@ impl QuotaBook {
             let ask = match ask {
                 Some(ask) => ask,
                 None => {
-                    let most = Most::of(call, bytes, self.prices.as_ref());
+                    let most = Most::of(call, bytes, reach, self.prices.as_ref());
                     ask.insert(Box::new(QuotaAsk {
                         entries: Arc::clone(&self.entries),
                         set: Arc::clone(set),

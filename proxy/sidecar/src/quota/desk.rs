@@ -55,7 +55,10 @@ impl LeaseDesk {
     pub(crate) fn book(&self, policy: &PolicySet) -> Result<QuotaBook, QuotaError> {
         let rules = policy.quotas();
         if rules.is_empty() {
-            return Ok(QuotaBook::empty());
+            return Ok(match policy.holds_ask_cost() {
+                true => QuotaBook::of_prices(self.prices()?),
+                false => QuotaBook::empty(),
+            });
         }
         // An observing policy refuses nothing.
         let milder = policy.observes().then_some(Action::NotifyOnly);
@@ -64,7 +67,7 @@ impl LeaseDesk {
             .map(|rule| Ok(BookEntry { rule: Arc::clone(rule), line: self.line(rule, milder)? }))
             .collect::<Result<Vec<_>, QuotaError>>()?;
         let set = QuotaSet::new(entries.iter().map(|entry| Arc::clone(&entry.line.quota)).collect())?;
-        let prices = rules.iter().any(|rule| rule.meter().is_about_models());
+        let prices = policy.holds_ask_cost() || rules.iter().any(|rule| rule.meter().is_about_models());
         let prices = if prices { Some(self.prices()?) } else { None };
         self.wake.notify_one();
         Ok(QuotaBook::new(entries, Arc::new(set), prices))

@@ -10,7 +10,7 @@ use creto_prices::PriceList;
 use creto_quota::Lease;
 
 use super::line::Said;
-use super::{LeaseDesk, Most, QuotaAsk, QuotaBook, Sending, Used};
+use super::{Bound, LeaseDesk, Most, QuotaAsk, QuotaBook, Reach, Sending, Used};
 use crate::http::refuse::Refused;
 use crate::path::judge::now_s;
 
@@ -46,7 +46,8 @@ impl Scene {
     }
 
     fn ask(&self, meaning: Meaning<'_>, bytes: Option<u64>) -> Result<Option<Box<QuotaAsk>>, Refused> {
-        self.book.ask(&self.policy, &call(meaning), &[meaning], bytes)
+        let reach = Reach::of(&[meaning], bytes, self.book.prices());
+        self.book.ask(&self.policy, &call(meaning), &[meaning], (bytes, reach.as_ref()))
     }
 
     fn left(&self, quota: &str) -> u64 {
@@ -81,7 +82,8 @@ fn call<'a>(meaning: Meaning<'a>) -> Call<'a> {
 }
 
 fn most_of(model: &ModelCall, bytes: u64, prices: &Arc<PriceList>) -> Most {
-    Most::of(&call(Meaning::Model(model)), Some(bytes), Some(prices))
+    let (meaning, bytes) = (Meaning::Model(model), Some(bytes));
+    Most::of(&call(meaning), bytes, Reach::of(&[meaning], bytes, Some(prices)).as_ref(), Some(prices))
 }
 
 fn used(settled: Option<&Settled>) -> Used<'_> {
@@ -112,6 +114,27 @@ fn a_call_holds_its_bound_and_gives_back_what_it_did_not_use() {
     hold.settle(used(Some(&settled)));
     assert_eq!(scene.left("tokens"), 100_000 - 420);
     assert_eq!(scene.left("money"), 1_000_000_000 - (300 * 2_500 + 100 * 1_250 + 20 * 10_000));
+}
+
+#[test]
+fn what_the_record_says_a_call_can_come_to_is_what_its_quotas_reserve() {
+    let scene = Scene::of(&format!("{TOKENS}\n{MONEY}"));
+    scene.grant("tokens", 100_000);
+    scene.grant("money", 1_000_000_000);
+    let model = chat("gpt-4o", Some(500));
+    let bound_by = |model: &ModelCall, prices| Reach::of(&[Meaning::Model(model)], Some(2_000), prices);
+    let bound = bound_by(&model, scene.book.prices()).unwrap().bound();
+    let _hold =
+        scene.ask(Meaning::Model(&model), Some(2_000)).unwrap().unwrap().at_once(&scene.desk).unwrap();
+    assert_eq!(bound.input_tokens + bound.output_tokens, 100_000 - scene.left("tokens"));
+    assert_eq!(bound.nanodollars, 1_000_000_000 - scene.left("money"));
+    // Without a quota that asks for prices, what the call itself says is known.
+    let unpriced = bound_by(&model, None).unwrap().bound();
+    assert_eq!(unpriced, Bound { nanodollars: 0, ..bound });
+    let words = ModelCall { operation: ModelOperation::Embeddings, ..chat("text-embedding-3-small", None) };
+    assert_eq!(bound_by(&words, None).unwrap().bound().output_tokens, 0);
+    let count = ModelCall { operation: ModelOperation::CountTokens, ..chat("gpt-4o", None) };
+    assert!(bound_by(&count, None).is_none());
 }
 
 #[test]
@@ -366,12 +389,17 @@ fn a_quota_of_tokens_refuses_what_nobody_can_count() {
         ModelCall { operation: ModelOperation::Realtime, api: ModelApi::Gemini, ..chat("gemini-live", None) };
     let mut socket = call(Meaning::Model(&live));
     socket.kind = Kind::WebSocket;
-    let refused = scene.book.ask(&scene.policy, &socket, &[Meaning::Model(&live)], Some(0)).unwrap_err();
+    let ask = |call: &Call<'_>, model: &ModelCall, bytes| {
+        let meanings = [Meaning::Model(model)];
+        let reach = Reach::of(&meanings, bytes, scene.book.prices());
+        scene.book.ask(&scene.policy, call, &meanings, (bytes, reach.as_ref()))
+    };
+    let refused = ask(&socket, &live, Some(0)).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Unpriced, "{}", refused.detail);
     let model = chat("gpt-4o", Some(5));
     let mut unread = call(Meaning::Model(&model));
     unread.details.body_read = false;
-    assert!(scene.book.ask(&scene.policy, &unread, &[Meaning::Model(&model)], Some(10)).is_err());
+    assert!(ask(&unread, &model, Some(10)).is_err());
 }
 
 #[test]

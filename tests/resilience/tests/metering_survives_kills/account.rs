@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use creto_proto::v1::{CallRecord, ListQuotasRequest, Outcome, QueryMeterRequest, Usage};
+use creto_proto::v1::{CallEnded, CallRecord, ListQuotasRequest, Outcome, QueryMeterRequest, Usage};
 use creto_test_support::NAMESPACE;
 
-use crate::callers::{CALLERS, Made, path};
+use crate::callers::{CALLERS, Kind, MOST_OUTPUT, Made, path};
 use crate::system::{AGENTS, QUOTA, SCARCE, System};
 
 /// How long the spools may take to be empty.
@@ -144,20 +144,40 @@ impl Account {
         assert!(self.kept.values().all(|kept| kept.record.ended.is_some()), "a call has no end");
     }
 
-    /// Calls whose end the sidecar took with it, and what the provider counted for them.
-    fn ambiguous(&self) -> (u64, u64) {
-        let ambiguous = self.made.iter().filter(|(id, made)| {
-            self.on_record(id, made)
-                .and_then(|kept| kept.record.ended.as_ref())
-                .is_some_and(|ended| ended.outcome() == Outcome::Ambiguous)
-        });
+    /// Calls whose end the sidecar took with it.
+    fn ambiguous(&self) -> impl Iterator<Item = (&String, &CallEnded)> {
+        self.made.iter().filter_map(|(id, made)| {
+            let ended = self.on_record(id, made)?.record.ended.as_ref()?;
+            (ended.outcome() == Outcome::Ambiguous).then_some((id, ended))
+        })
+    }
+
+    /// What the provider counted for them, and what they are on record with.
+    fn ambiguous_tokens(&self) -> (u64, u64) {
         let spent = |id: &String| self.spent.get(id).map_or(0, |(input, output)| input + output);
-        ambiguous.fold((0, 0), |(calls, tokens), (id, _)| (calls + 1, tokens + spent(id)))
+        let kept = |ended: &CallEnded| {
+            let (input, output) = tokens(ended.usage.as_ref());
+            input + output
+        };
+        self.ambiguous().fold((0, 0), |(all, most), (id, ended)| (all + spent(id), most + kept(ended)))
+    }
+
+    /// A call of a model whose end nobody knows is on record with the most that it can have used, marked as estimated:
+    /// never with less than the provider counted.
+    pub(crate) fn assert_what_is_not_known_is_estimated(&self) {
+        for (id, ended) in self.ambiguous().filter(|(id, _)| self.made[*id].kind != Kind::Secret) {
+            let told = || format!("{id}: {ended:?}, the provider counted {:?}", self.spent.get(id));
+            let usage = ended.usage.as_ref().unwrap_or_else(|| panic!("nothing is known: {}", told()));
+            let (input, output) = tokens(Some(usage));
+            let (read, wrote) = self.spent.get(id).copied().unwrap_or_default();
+            assert!(usage.estimated && output == MOST_OUTPUT && input > 0, "{}", told());
+            assert!(input >= read && output >= wrote, "{}", told());
+        }
     }
 
     /// No kill of a sidecar costs the ends of more calls than were under way at it, and nothing else costs any.
     pub(crate) fn assert_in_flight_is_bounded(&self, kills: u64) {
-        let (ambiguous, _) = self.ambiguous();
+        let ambiguous = self.ambiguous().count() as u64;
         let most = kills * CALLERS as u64;
         assert!(ambiguous <= most, "{ambiguous} calls without a known end after {kills} kills of sidecars");
     }
@@ -245,7 +265,8 @@ impl fmt::Display for Account {
         let refused = count(&|made| !made.refusal.is_empty());
         let began = self.made.iter().filter(|(id, made)| self.on_record(id, made).is_some()).count();
         let broken = began - answered - refused;
-        let (ambiguous, lost) = self.ambiguous();
+        let ambiguous = self.ambiguous().count();
+        let (counted, most) = self.ambiguous_tokens();
         let forwarded =
             self.made.iter().filter(|(id, made)| !made.is_answered() && self.came.contains_key(*id));
         let sums = self.expected();
@@ -254,7 +275,7 @@ impl fmt::Display for Account {
             f,
             "calls tried {}, on record {began}: answered {answered}, refused {refused}, under way when their sidecar died \
              {broken}; {} of those came to the provider\n\
-             ambiguous on record {ambiguous}: the provider counted {lost} tokens for them that no meter has\n\
+             ambiguous on record {ambiguous}: the provider counted {counted} tokens for them, and they count as {most}\n\
              events {}, tokens metered {tokens}; spools empty after {} ms",
             self.made.len(),
             forwarded.count(),

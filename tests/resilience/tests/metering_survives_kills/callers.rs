@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(8);
 const WAIT: Duration = Duration::from_millis(25);
 /// Between two events of a stream, milliseconds: a stream takes about 50 ms.
 const PACE: &str = "4";
+/// Tokens of answer that a call asks for at most.
+pub(crate) const MOST_OUTPUT: u64 = 50;
 
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +165,7 @@ fn trip(id: &str, kind: Kind, words: u64) -> Trip {
     }
     let model = if kind == Kind::Scarce { SCARCE } else { "gpt-4o" };
     let said: Vec<String> = (0..words).map(|word| format!("word{word}")).collect();
-    let mut body =
-        json!({"model": model, "max_tokens": 50, "messages": [{"role": "user", "content": said.join(" ")}]});
+    let mut body = json!({"model": model, "max_tokens": MOST_OUTPUT, "messages": [{"role": "user", "content": said.join(" ")}]});
     if kind == Kind::Stream {
         body["stream"] = true.into();
         body["stream_options"] = json!({"include_usage": true});

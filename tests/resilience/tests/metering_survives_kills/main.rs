@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "what happened is printed")]
 
 mod account;
+mod ambiguous;
 mod callers;
 mod events;
 mod killer;
@@ -50,6 +51,7 @@ async fn calls_are_metered_once(events_in: EventsIn) {
 
     let account = Account::draw_up(&system, &journal.made()).await;
     account.assert_every_answer_is_on_record_once();
+    account.assert_what_is_not_known_is_estimated();
     account.assert_in_flight_is_bounded(killer.sidecar_kills());
     account.assert_quota_was_kept(&system).await;
     account.assert_the_plane_says_the_same(&system).await;

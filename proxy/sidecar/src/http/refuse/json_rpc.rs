@@ -21,6 +21,8 @@ pub(crate) struct Asker {
     answered_here: bool,
     /// The error's code, where the protocol has one of its own for what is wrong.
     code: Option<i64>,
+    /// Whether all that is asked is to call tools.
+    calls_tools: bool,
 }
 
 impl Asker {
@@ -31,6 +33,7 @@ impl Asker {
             batch: request.batch,
             answered_here: Transport::of(headers) == Transport::Streamable,
             code: None,
+            calls_tools: request.messages.iter().all(|message| message.method == "tools/call"),
         }
     }
 
@@ -49,12 +52,12 @@ impl Asker {
             _ => return None,
         };
         let answered_here = Transport::of(headers) == Transport::Streamable;
-        Some(Self { ids, batch, answered_here, code: Some(code) })
+        Some(Self { ids, batch, answered_here, code: Some(code), calls_tools: false })
     }
 
     /// Who asks by A2A, whose answers are in the POST always.
     pub(crate) fn of_a2a(ids: &[String], batch: bool) -> Self {
-        Self { ids: ids.to_vec(), batch, answered_here: true, code: None }
+        Self { ids: ids.to_vec(), batch, answered_here: true, code: None, calls_tools: false }
     }
 }
 
@@ -63,6 +66,42 @@ struct Error<'a> {
     code: i64,
     message: &'a str,
     data: Facts<'a>,
+}
+
+/// The result of a tool that was not called yet (MCP, `CallToolResult`).
+#[derive(Serialize)]
+struct Waiting<'a> {
+    /// Revision 2026-07-28 has it; earlier ones let it be.
+    #[serde(rename = "resultType")]
+    result_type: &'static str,
+    content: [Text<'a>; 1],
+    #[serde(rename = "isError")]
+    is_error: bool,
+    #[serde(rename = "_meta")]
+    meta: Meta<'a>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    r#type: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(rename = "creto.dev/refusal")]
+    refusal: &'a Facts<'a>,
+}
+
+impl<'a> Waiting<'a> {
+    fn of(error: &'a Error<'a>) -> Self {
+        Self {
+            result_type: "complete",
+            content: [Text { r#type: "text", text: error.message }],
+            is_error: true,
+            meta: Meta { refusal: &error.data },
+        }
+    }
 }
 
 pub(super) fn response(
@@ -81,9 +120,16 @@ pub(super) fn response(
     let (ids, batch) = asker.map_or((&[][..], false), |asker| (&asker.ids, asker.batch));
     let message = refused.message(call_id);
     let error = Error { code, message: &message, data: Facts::of(refused, call_id) };
+    // A model reads what its tools give, errors of the protocol often end its work: what only waits is given as a result.
+    let waits =
+        refused.waits.is_some() && asker.is_some_and(|asker| asker.calls_tools && asker.answered_here);
     // Structs of strings and numbers always serialize.
-    let error = serde_json::to_string(&error).unwrap_or_default();
-    let one = |id: &str| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}");
+    let (member, said) = if waits {
+        ("result", serde_json::to_string(&Waiting::of(&error)).unwrap_or_default())
+    } else {
+        ("error", serde_json::to_string(&error).unwrap_or_default())
+    };
+    let one = |id: &str| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"{member}\":{said}}}");
     let body = if batch && !ids.is_empty() {
         format!("[{}]", ids.iter().map(|id| one(id)).collect::<Vec<_>>().join(","))
     } else {

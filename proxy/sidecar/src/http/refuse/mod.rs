@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use creto_call::{Dialect, RefusalCode};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 pub(crate) use json_rpc::Asker;
 use serde::Serialize;
@@ -31,11 +31,20 @@ pub(crate) struct Refused {
     pub(crate) detail: String,
     /// Seconds after which the same call may do better, when they are known.
     pub(crate) retry_after_s: Option<NonZero<u32>>,
+    /// What people are asked, for a call that waits for them.
+    pub(crate) waits: Option<Box<Waits>>,
 }
 
 impl Refused {
     pub(crate) fn of(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self { code, policy: String::new(), rule: String::new(), detail: detail.into(), retry_after_s: None }
+        Self {
+            code,
+            policy: String::new(),
+            rule: String::new(),
+            detail: detail.into(),
+            retry_after_s: None,
+            waits: None,
+        }
     }
 
     /// One text that says it all, for forms that have room for one.
@@ -67,8 +76,21 @@ impl Refused {
                 | RefusalCode::NameUnresolved
                 | RefusalCode::UpstreamUnreachable
                 | RefusalCode::QuotaUnavailable
+                | RefusalCode::ApprovalUnavailable
         )
     }
+}
+
+/// A request for approval that a call waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) id: String,
+    /// `pending`, `escalated`, `info_requested`, `executing`.
+    pub(crate) status: String,
+    /// Where its standing is told.
+    pub(crate) status_url: String,
+    /// Milliseconds since 1970.
+    pub(crate) expires_at_ms: i64,
 }
 
 /// How a caller is spoken to.
@@ -96,6 +118,20 @@ struct Facts<'a> {
     next_step: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     call_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval<'a>>,
+}
+
+/// What a client needs to come back for a call that waits for people.
+#[derive(Serialize)]
+struct Approval<'a> {
+    operation_id: &'a str,
+    status: &'a str,
+    status_url: &'a str,
+    terminal: bool,
+    retry_original_request: bool,
+    /// Milliseconds since 1970.
+    expires_at_ms: i64,
 }
 
 impl<'a> Facts<'a> {
@@ -107,16 +143,35 @@ impl<'a> Facts<'a> {
             rule: &refused.rule,
             next_step: code.next_step(),
             call_id,
+            approval: refused.waits.as_deref().map(|waits| Approval {
+                operation_id: &waits.id,
+                status: &waits.status,
+                status_url: &waits.status_url,
+                terminal: false,
+                retry_original_request: true,
+                expires_at_ms: waits.expires_at_ms,
+            }),
         }
     }
+}
+
+/// The status of the answer. Only plain HTTP has one for what is under way: SDKs of models would read 202 as an answer of the
+/// model.
+pub(crate) fn status(refused: &Refused, voice: &Voice) -> u16 {
+    if refused.waits.is_some() && voice.dialect == Dialect::Problem { 202 } else { refused.code.status() }
 }
 
 /// The answer, in the form that the caller's protocol reads.
 pub(crate) fn answer(refused: &Refused, voice: &Voice, call_id: &str) -> Response<AnswerBody> {
     let code = refused.code;
-    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::FORBIDDEN);
+    let status = StatusCode::from_u16(status(refused, voice)).unwrap_or(StatusCode::FORBIDDEN);
     let mut response = match voice.dialect {
-        Dialect::Problem => json(status, "application/problem+json", &problem::Body::of(refused, call_id)),
+        Dialect::Problem => {
+            // What is under way is no problem.
+            let content_type =
+                if refused.waits.is_some() { "application/json" } else { "application/problem+json" };
+            json(status, content_type, &problem::Body::of(refused, call_id))
+        }
         Dialect::Grpc => grpc::response(refused),
         Dialect::OpenAi => json(status, "application/json", &openai::Body::of(refused, call_id)),
         Dialect::Anthropic => json(status, "application/json", &anthropic::Body::of(refused, call_id)),
@@ -127,7 +182,13 @@ pub(crate) fn answer(refused: &Refused, voice: &Voice, call_id: &str) -> Respons
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("creto-refused", HeaderValue::from_static(code.as_str()));
-    if !refused.is_passing() {
+    if let Some(waits) = &refused.waits {
+        if let Ok(place) = HeaderValue::from_str(&waits.status_url) {
+            headers.insert(LOCATION, place);
+        }
+        // Who repeats the call by itself waits on by that.
+        headers.insert("x-should-retry", HeaderValue::from_static("true"));
+    } else if !refused.is_passing() {
         // OpenAI's and Anthropic's SDKs repeat a call on many statuses unless told not to.
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }
@@ -182,6 +243,7 @@ mod tests {
                 rule: "r".into(),
                 detail: "100% \"wrong\"\nand more".into(),
                 retry_after_s: NonZero::new(7),
+                waits: None,
             };
             for dialect in DIALECTS {
                 let (status, headers, mut text) =
@@ -201,6 +263,43 @@ mod tests {
                     // A code is in upper case where the form wants it so, and in its own beside it.
                     assert!(found, "{dialect:?} {}: {text}", code.as_str());
                 }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_is_told_where_and_when_to_come_back_in_every_form() {
+        let waits = Waits {
+            id: "0123".into(),
+            status: "pending".into(),
+            status_url: "http://127.0.0.1:15001/.creto/approvals/0123".into(),
+            expires_at_ms: 7,
+        };
+        let refused = Refused {
+            retry_after_s: NonZero::new(5),
+            waits: Some(Box::new(waits)),
+            ..Refused::of(RefusalCode::ApprovalPending, "request 0123: pending")
+        };
+        for dialect in DIALECTS {
+            let (status, headers, text) = read(answer(&refused, &Voice::from(dialect), "s/1/2")).await;
+            assert_eq!(headers["location"], "http://127.0.0.1:15001/.creto/approvals/0123", "{dialect:?}");
+            assert_eq!(
+                (&headers["retry-after"], &headers["cache-control"]),
+                (&"5".parse().unwrap(), &"no-store".parse().unwrap())
+            );
+            assert_eq!(
+                headers["x-should-retry"], "true",
+                "{dialect:?}: an SDK that repeats calls waits on by it"
+            );
+            // What reads 202 as an answer of the service gets an error of its own form.
+            let expected = match dialect {
+                Dialect::Problem => 202,
+                Dialect::Grpc => 200,
+                _ => 403,
+            };
+            assert_eq!(status, expected, "{dialect:?}");
+            if dialect != Dialect::Grpc {
+                assert!(text.contains("0123") && text.contains("approval_pending"), "{dialect:?}: {text}");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Facts, Refused};
+use super::{Facts, Refused, Voice};
 
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
@@ -20,7 +20,7 @@ impl<'a> Body<'a> {
         Self {
             r#type: "about:blank",
             title: refused.code.title(),
-            status: refused.code.status(),
+            status: super::status(refused, &Voice::default()),
             detail: &refused.detail,
             facts: Facts::of(refused, call_id),
         }
