@@ -4,7 +4,7 @@
 #   deploy/setup.sh [run|test|bench|lint]...
 #
 # run    to build and to run the demo (the default)
-# test   also what the tests start: nftables, nginx, Redis, PostgreSQL, poppler, Node, cargo-nextest
+# test   also what the tests start: nftables, nginx, Redis, PostgreSQL, poppler, Node, Chromium, cargo-nextest
 # bench  also the proxies that are compared with
 # lint   also cargo-deny, rustfmt and clippy (cargo-deny takes minutes to build)
 set -euo pipefail
@@ -91,6 +91,9 @@ needs_test() {
   want npm npm
   want redis-server redis-server
   want poppler-utils pdftotext
+  # What people decide with is tested in a real browser.
+  want chromium chromium
+  fc-list 2>/dev/null | grep -q . || packages+=(fonts-dejavu-core fontconfig)
   # Its programs are not on the search path.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 }

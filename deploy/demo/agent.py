@@ -25,6 +25,12 @@ def by_requests(method, url, expected):
     report("requests", f"{method} {url}", f"{answer.status_code} {code}".strip(), expected)
 
 
+def publish(url, text, expected, **headers):
+    """The client has no idea that a person is asked: it waits as it does for any slow answer."""
+    answer = requests.post(url, json={"text": text}, headers=headers, timeout=60)
+    report("requests", f"POST {url} ({text})", str(answer.status_code), expected)
+
+
 def by_curl(url, expected):
     command = ["curl", "-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", url]
     got = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -71,6 +77,9 @@ def main():
     by_requests("GET", f"{base}/articles/drafts/7", "403 rule_denies")
     by_curl(f"{base}/articles/7", "200")
     by_curl(f"{base}/admin", "403")
+    publish(f"{base}/articles/42/publish", "first edition", "200")
+    # Approved was the first; a changed one asks again, and this client does not wait for that.
+    publish(f"{base}/articles/42/publish", "second edition", "202", prefer="wait=1")
     ask_models(base)
     asyncio.run(use_tools(tools))
     sys.exit(1 if wrong else 0)

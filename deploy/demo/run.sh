@@ -72,22 +72,35 @@ echo "models https://localhost:$models, tools https://localhost:$mcp/mcp"
 
 say "creto up: control plane and a sidecar, embedded storage in $CRETO_HOME"
 authorities=(--upstream-ca "$work/models.pem" --upstream-ca "$work/mcp.pem")
-ports=(--listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 --admin 127.0.0.1:0)
+page=$("$venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print("127.0.0.1:%d" % s.getsockname()[1])')
+ports=(--listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 --admin 127.0.0.1:0 --dashboard-listen "$page")
 "$creto" up --agent standing "${authorities[@]}" "${ports[@]}" >"$work/up.out" 2>"$work/up.log" &
 children+=($!)
 wait_for "$work/up.out" "$!" "creto up"
 cat "$work/up.out"
+
+say "creto-control-plane people: an editor, who decides on the page at http://$page"
+(umask 077 && head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/editor.password")
+"$bin/creto-control-plane" people add --data "$CRETO_HOME/control-plane" --password-file "$work/editor.password" editor
 
 say "creto policy check and explain"
 "$creto" policy check "$work/policy.toml"
 "$creto" policy explain --method POST --model gpt-4o "https://localhost:$models/v1/chat/completions" \
   "$work/policy.toml"
 
-say "creto run -- python agent.py"
+say "creto run -- python agent.py; meanwhile the editor signs in and approves one call"
+"$venv/bin/python" "$here/person.py" "http://$page" editor "$work/editor.password" >"$work/person.out" 2>"$work/person.log" &
+person=$!
+children+=("$person")
 code=0
 "$creto" run --replace-env --policy "$work/policy.toml" "${authorities[@]}" --summary "$work/summary.json" \
   -- "$venv/bin/python" "$here/agent.py" "https://localhost:$models" "https://localhost:$mcp/mcp" || code=$?
 [ "$code" -eq 0 ] || { echo "demo: the agent's calls did not go as policy says (exit code $code)" >&2; exit 1; }
+wait "$person" || { echo "demo: the editor could not approve" >&2; exit 1; }
+cat "$work/person.out"
+
+say "creto approvals"
+"$creto" approvals list --all
 
 say "creto calls"
 "$creto" calls --limit 20
@@ -106,13 +119,14 @@ print(f"calls {summary['calls']}, allowed {summary['allowed']}, refused {summary
       f"{summary['request_bytes']} bytes up, {summary['response_bytes']} bytes down, {summary['duration_ms']} ms")
 for row in summary["refused_by"]:
     print(f"  {row['calls']} refused by {row['reason']}")
-if summary["allowed"] != 6 or summary["refused"] != 6:
-    sys.exit("demo: expected 6 allowed and 6 refused calls on record")
+if summary["allowed"] != 7 or summary["refused"] != 7:
+    sys.exit("demo: expected 7 allowed and 7 refused calls on record")
 PYTHON
 
 if [ "$keep" != 0 ]; then
   say "staying up; Ctrl-C ends it"
   cat "$work/up.out"
+  echo "the page       http://$page (editor, $(cat "$work/editor.password"))"
   echo "the services   https://localhost:$models and https://localhost:$mcp/mcp"
   echo "try            CRETO_HOME=$CRETO_HOME $creto calls --follow"
   wait "${children[1]}"

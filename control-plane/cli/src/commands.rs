@@ -1,12 +1,14 @@
 //! The commands, one a file.
 
 pub(crate) mod agents;
+pub(crate) mod approvals;
 pub(crate) mod billing;
 pub(crate) mod calls;
 pub(crate) mod delegate;
 pub(crate) mod doctor;
 pub(crate) mod invoice;
 pub(crate) mod meter;
+pub(crate) mod operators;
 pub(crate) mod policy;
 pub(crate) mod quota;
 pub(crate) mod run;
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     /// Who the agents are.
     #[command(subcommand)]
     Agents(agents::AgentsCommand),
+    /// Who may speak to the control plane, and decide about calls.
+    #[command(subcommand)]
+    Operators(operators::OperatorsCommand),
     /// Hand permissions from one principal to another.
     Delegate(delegate::DelegateArgs),
     /// What was handed on.
@@ -57,6 +62,9 @@ pub(crate) enum Command {
     /// What agents may call.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Calls that wait for people, and what people say.
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
     /// What quotas and budgets have used.
     #[command(subcommand)]
     Quota(quota::QuotaCommand),
@@ -99,6 +107,8 @@ impl Cli {
             Command::Up(args) => up::run(&session, args).await?,
             Command::Run(args) => return run::run(&session, args).await,
             Command::Agents(command) => agents::run(&session, command).await?,
+            Command::Operators(command) => operators::run(&session, command).await?,
+            Command::Approvals(command) => return approvals::run(&session, command).await,
             Command::Delegate(args) => delegate::run(&session, args).await?,
             Command::Delegations(command) => delegate::manage(&session, command).await?,
             Command::Policy(command) => return policy::run(&session, command).await,

@@ -18,11 +18,12 @@ const READY_WAIT: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
-/// What keeps things for the control plane, beside the home.
+/// What the control plane is told beside the home: what keeps things for it, and where its approvals page listens.
 #[derive(Debug, Default)]
 pub(crate) struct Stores<'a> {
     pub(crate) redis_url: Option<&'a str>,
     pub(crate) database_url: Option<&'a str>,
+    pub(crate) dashboard_listen: Option<&'a str>,
 }
 
 /// A control plane of this program's. Started by [`Hosted::start`] it lives as long as this value.
@@ -42,11 +43,13 @@ impl Hosted {
         let mut command: Command = guard::command(&program()?)?;
         command.kill_on_drop(true);
         // Not as arguments, which every user of the machine can read: they hold passwords.
-        for (name, url) in
-            [("CRETO_REDIS_URL", stores.redis_url), ("CRETO_DATABASE_URL", stores.database_url)]
-        {
-            if let Some(url) = url {
-                command.env(name, url);
+        for (name, value) in [
+            ("CRETO_REDIS_URL", stores.redis_url),
+            ("CRETO_DATABASE_URL", stores.database_url),
+            ("CRETO_DASHBOARD_LISTEN", stores.dashboard_listen),
+        ] {
+            if let Some(value) = value {
+                command.env(name, value);
             }
         }
         Self::spawn(command, data, listen).await

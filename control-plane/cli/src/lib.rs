@@ -14,6 +14,7 @@ mod hosted;
 mod keys;
 mod operator;
 mod output;
+mod plain;
 mod principals;
 mod scoped_policy;
 mod seat;

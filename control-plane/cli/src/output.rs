@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
+use crate::plain;
 
 /// Where results go.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written.
     pub(crate) fn value(self, value: &Value, text: &str) -> Outcome {
-        if self.json { write(&value.to_string()) } else { write(text) }
+        if self.json { write(&plain::json(&value.to_string())) } else { write(text) }
     }
 
     /// A list: a table with a heading for people, an array for programs.
@@ -40,7 +41,7 @@ impl Output {
     pub(crate) fn list(self, heading: &[&str], rows: &[(Vec<String>, Value)]) -> Outcome {
         if self.json {
             let values: Vec<&Value> = rows.iter().map(|(_, value)| value).collect();
-            return write(&Value::from_iter(values.into_iter().cloned()).to_string());
+            return write(&plain::json(&Value::from_iter(values.into_iter().cloned()).to_string()));
         }
         let cells: Vec<&[String]> = rows.iter().map(|(cells, _)| cells.as_slice()).collect();
         write(&table(heading, &cells))

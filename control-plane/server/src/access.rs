@@ -70,7 +70,22 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("/creto.v1.Billing/GetExport", Access::Operator),
     ("/creto.v1.Billing/ListTriggers", Access::Operator),
     ("/creto.v1.Billing/AcknowledgeTrigger", Access::Operator),
+    ("/creto.v1.Approvals/AskApproval", Access::Sidecar),
+    ("/creto.v1.Approvals/AwaitApprovals", Access::Sidecar),
+    ("/creto.v1.Approvals/TakeApproval", Access::Sidecar),
+    ("/creto.v1.Approvals/EndApproval", Access::Sidecar),
+    ("/creto.v1.ApprovalInbox/ListApprovals", Access::Operator),
+    ("/creto.v1.ApprovalInbox/GetApproval", Access::Operator),
+    ("/creto.v1.ApprovalInbox/DecideApprovals", Access::Operator),
+    ("/creto.v1.ApprovalInbox/AnswerApproval", Access::Operator),
+    ("/creto.v1.ApprovalInbox/ReassignApproval", Access::Operator),
+    ("/creto.v1.ApprovalInbox/CancelApproval", Access::Operator),
+    ("/creto.v1.ApprovalInbox/RevokeApproval", Access::Operator),
+    ("/creto.v1.ApprovalInbox/WatchApprovals", Access::Operator),
 ];
+
+/// The RPC that waits for people: it has room of its own, for as many sidecars as there are.
+pub(crate) const AWAIT: &str = "/creto.v1.Approvals/AwaitApprovals";
 
 /// What the table says of a path.
 #[must_use]

@@ -19,7 +19,11 @@ pub enum LogFormat {
 
 /// Creto's control plane: identity, policy and records of calls, for sidecars and operators.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "creto-control-plane", version)]
+#[command(
+    name = "creto-control-plane",
+    version,
+    after_help = "`creto-control-plane people --help` says how people are let into the approvals page."
+)]
 pub struct Arguments {
     /// Folder of all it keeps; made at the first start.
     #[arg(long, env = "CRETO_DATA")]
@@ -45,6 +49,13 @@ pub struct Arguments {
     /// Another server of Stripe's interface, such as a proxy: https, or http on this machine.
     #[arg(long, env = "CRETO_STRIPE_URL", requires = "stripe_key_file")]
     pub stripe_url: Option<String>,
+    /// Address and port of the approvals page; without, there is none. Plain HTTP, so on this machine only (127.0.0.1:8444),
+    /// unless --dashboard-url says that a TLS proxy stands in front.
+    #[arg(long, env = "CRETO_DASHBOARD_LISTEN")]
+    pub dashboard_listen: Option<SocketAddr>,
+    /// Where people reach the approvals page through a TLS proxy (`https://approvals.example.com`). Cookies are for TLS then.
+    #[arg(long, env = "CRETO_DASHBOARD_URL", requires = "dashboard_listen")]
+    pub dashboard_url: Option<String>,
     /// Most push streams open at once.
     #[arg(long, env = "CRETO_MAX_STREAMS", default_value_t = DEFAULT_MAX_STREAMS)]
     pub max_streams: usize,
@@ -67,6 +78,8 @@ impl From<Arguments> for Options {
             stripe: arguments
                 .stripe_key_file
                 .map(|key_file| StripeOptions { key_file, url: arguments.stripe_url }),
+            dashboard_listen: arguments.dashboard_listen,
+            dashboard_url: arguments.dashboard_url,
             sync: SyncLimits {
                 streams: arguments.max_streams,
                 stream_rate: arguments.max_stream_rate,

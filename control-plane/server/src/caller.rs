@@ -48,6 +48,15 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// Its name as noted in a namespace: with its own namespace where that is another, for names are of one namespace.
+    pub(crate) fn named_in(&self, namespace: &str) -> String {
+        if self.namespace == namespace {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.namespace, self.name)
+        }
+    }
+
     /// Who holds what is taken with this token.
     pub(crate) fn holder(&self) -> Holder {
         Holder { namespace: self.namespace.as_str().into(), caller: hex::encode(self.digest).into() }

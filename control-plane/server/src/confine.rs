@@ -71,6 +71,14 @@ namespaced!(
     GetExportRequest,
     ListTriggersRequest,
     AcknowledgeTriggerRequest,
+    ListApprovalsRequest,
+    GetApprovalRequest,
+    DecideApprovalsRequest,
+    AnswerApprovalRequest,
+    ReassignApprovalRequest,
+    CancelApprovalRequest,
+    RevokeApprovalRequest,
+    WatchApprovalsRequest,
 );
 
 /// The operator and its message, if the message stays within the operator's reach. Whether the namespace or

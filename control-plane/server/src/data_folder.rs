@@ -18,6 +18,10 @@ const QUOTAS: &str = "quota.db";
 const QUOTA_NAMESPACES: &str = "quota.namespaces";
 const BILLS: &str = "billing.db";
 const INVOICE_KEY: &str = "invoice.key";
+const APPROVALS: &str = "approvals.db";
+/// The accounts of people.
+pub(crate) const PEOPLE: &str = "people.db";
+const APPROVAL_KEY: &str = "approval.key";
 const AUTHORITY: &str = "ca.pem";
 const AUTHORITY_KEY: &str = "ca.key";
 const SERVER: &str = "server.pem";
@@ -105,6 +109,22 @@ impl DataFolder {
             return Err(StartError::InvoiceKeyMissing(path));
         }
         Ok(path)
+    }
+
+    /// Where requests for approval are kept, unless PostgreSQL keeps them.
+    pub(crate) fn approvals(&self) -> PathBuf {
+        self.folder.join(APPROVALS)
+    }
+
+    /// Where people who sign in are kept, unless PostgreSQL keeps them.
+    pub(crate) fn people(&self) -> PathBuf {
+        self.folder.join(PEOPLE)
+    }
+
+    /// The seed of the key that signs grants; made if it is missing, which a folder of an earlier version is. Sidecars are sent
+    /// its public half, and a grant is for the next seconds: another key costs nothing but those.
+    pub(crate) fn approval_seed(&self) -> Result<Zeroizing<[u8; 32]>, StartError> {
+        self.secret(APPROVAL_KEY, true)
     }
 
     /// Loads the keys; makes them at the first start only, which is one without a database.
@@ -273,7 +293,8 @@ mod tests {
         assert_eq!(*first.chain_master, *second.chain_master);
         assert_eq!(first.authority.certificate_pem(), second.authority.certificate_pem());
         assert_eq!(*data.operator_token().unwrap(), *data.operator_token().unwrap());
-        for secret in [AUTHORITY_KEY, BUNDLE_KEY, CHAIN_KEY, OPERATOR_TOKEN] {
+        assert_eq!(*data.approval_seed().unwrap(), *data.approval_seed().unwrap());
+        for secret in [AUTHORITY_KEY, BUNDLE_KEY, CHAIN_KEY, OPERATOR_TOKEN, APPROVAL_KEY] {
             let mode =
                 std::fs::metadata(folder.path().join("data").join(secret)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{secret}");

@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::access::{Access, access_to};
+use crate::access::{AWAIT, Access, access_to};
 use crate::caller::{Caller, operator, peer_certificate, sidecar};
 use crate::events_http::{self, EventsHttp};
 use crate::frames_in::FramesIn;
@@ -27,6 +27,10 @@ use crate::status::of_store;
 /// Calls handled at once, over all connections: of all, of a namespace, of one sidecar or token. Streams count until they
 /// are open; those of frames have room of their own.
 pub(crate) const MAX_CALLS: Most = Most { all: 1_024, of_namespace: 768, of_caller: 256 };
+
+/// Sidecars that wait for people at once, each for all of its agent's requests: those hold nothing else up. Of one sidecar a few,
+/// for one that comes back finds its earlier call there for a while.
+pub(crate) const MAX_AWAITING: Most = Most { all: 12_000, of_namespace: 10_000, of_caller: 4 };
 
 /// Callers looked up at once, who may yet be nobody.
 pub(crate) const MAX_LOOKED_UP: usize = 1_024;
@@ -40,6 +44,7 @@ const ENROLLING: Duration = Duration::from_secs(5);
 struct Room {
     lookups: Arc<Semaphore>,
     calls: Shares,
+    awaiting: Shares,
     frames: FramesIn,
     enrolling: Arc<Semaphore>,
 }
@@ -57,6 +62,7 @@ impl GuardLayer {
         let room = Room {
             lookups: Arc::new(Semaphore::new(MAX_LOOKED_UP)),
             calls: Shares::new(MAX_CALLS),
+            awaiting: Shares::new(MAX_AWAITING),
             frames: FramesIn::default(),
             enrolling: Arc::new(Semaphore::new(MAX_ENROLLING)),
         };
@@ -140,7 +146,8 @@ where
                     Err(status) => Ok(status.into_http()),
                 };
             }
-            let _share = match room.calls.take(&holder, 1) {
+            let kind = if head.uri.path() == AWAIT { &room.awaiting } else { &room.calls };
+            let _share = match kind.take(&holder, 1) {
                 Ok(share) => share,
                 Err(spent) => return Ok(Status::resource_exhausted(spent.told()).into_http()),
             };

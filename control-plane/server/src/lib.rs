@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod approvals;
 mod arguments;
 mod billing;
 mod caller;
 mod confine;
 mod credential_names;
+mod dashboard;
 mod data_folder;
 mod doors;
 mod event_store;
@@ -19,6 +21,7 @@ mod finish;
 mod frames_in;
 mod guard;
 mod options;
+mod people_command;
 mod plane;
 mod quotas;
 mod reserved;
@@ -32,6 +35,7 @@ pub use arguments::{Arguments, LogFormat};
 pub use billing::StripeOptions;
 pub use doors::DoorError;
 pub use options::Options;
+pub use people_command::{PeopleCommand, PeopleCommandError};
 pub use plane::{ControlPlane, Running, SHUTDOWN_GRACE};
 pub use quotas::QuotaError;
 pub use start_error::StartError;

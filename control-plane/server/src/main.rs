@@ -5,12 +5,21 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use creto_control_plane::{Arguments, ControlPlane, LogFormat, Options};
+use creto_control_plane::{Arguments, ControlPlane, LogFormat, Options, PeopleCommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(people) = PeopleCommand::asked() {
+        return match people.run().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_env("CRETO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -32,6 +41,9 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut plane = ControlPlane::start(options).await?;
     // Whoever started this may not be reading: the line is for those who do.
     let _ = writeln!(std::io::stdout(), "listening on {}", plane.address());
+    if let Some(url) = plane.dashboard_url() {
+        let _ = writeln!(std::io::stdout(), "dashboard at {url}");
+    }
     let ended = tokio::select! {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,

@@ -22,6 +22,10 @@ pub struct Options {
     pub redis_url: Option<String>,
     /// How usage and invoices are exported to Stripe; none exports nothing.
     pub stripe: Option<StripeOptions>,
+    /// Where the approvals page listens; none has no page. Loopback, unless `dashboard_url` is given.
+    pub dashboard_listen: Option<SocketAddr>,
+    /// Where people reach the page, `https://...`, when a TLS proxy stands in front of it.
+    pub dashboard_url: Option<String>,
     /// What push streams may take.
     pub sync: SyncLimits,
 }
@@ -37,6 +41,8 @@ impl Options {
             database_url: None,
             redis_url: None,
             stripe: None,
+            dashboard_listen: None,
+            dashboard_url: None,
             sync: SyncLimits::default(),
         }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use creto_approvals::ApprovalDesk;
 use creto_authz::MasterKey;
 use creto_bundle::BundleSigner;
 use creto_calls::{CallJournal, CallMeter};
@@ -12,6 +13,8 @@ use creto_policy_store::{Changes, PolicyDocuments, PolicySync, SyncLimits};
 use creto_prices::PriceList;
 use creto_proto::v1::OperatorRole;
 use creto_proto::v1::agent_registry_server::AgentRegistryServer;
+use creto_proto::v1::approval_inbox_server::ApprovalInboxServer;
+use creto_proto::v1::approvals_server::ApprovalsServer;
 use creto_proto::v1::billing_server::BillingServer;
 use creto_proto::v1::call_log_server::CallLogServer;
 use creto_proto::v1::delegation_authority_server::DelegationAuthorityServer;
@@ -33,8 +36,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
+use crate::approvals::{Approving, Watches};
 use crate::billing::{Billing, Working};
 use crate::credential_names::CredentialNames;
+use crate::dashboard::Page;
 use crate::data_folder::{DataFolder, Keys, reachable};
 use crate::doors::{BACKLOG, Doors};
 use crate::event_store::Events;
@@ -42,9 +47,10 @@ use crate::events_http::EventsHttp;
 use crate::guard::GuardLayer;
 use crate::quotas::{QuotaDesk, Source};
 use crate::services::{
-    Agents, Bills, Calls, DelegationDesk, Enrolling, Metering, Operators, Policies, Quotas, Secrets, Syncing,
+    Agents, Asking, Bills, Calls, DelegationDesk, Enrolling, Inbox, Metering, Operators, Policies, Quotas,
+    Secrets, Syncing,
 };
-use crate::{Options, StartError};
+use crate::{Options, StartError, approvals};
 
 /// How long open calls may take to end when the control plane stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
@@ -114,6 +120,7 @@ impl ControlPlane {
         let events = Events::open(&folder.events(), options.database_url.as_deref()).await?;
         let (stop, stopping) = watch::channel(false);
         let billing = Billing::open(&folder, options, events.store(), stopping.clone()).await?;
+        let approvals = approvals::open(&folder, options).await?;
         let prices = Arc::new(PriceList::built_in()?);
         let redis = options.redis_url.as_deref();
         let quotas = Source::open(redis, &folder.quotas(), &folder.quota_namespaces()).await?;
@@ -127,12 +134,14 @@ impl ControlPlane {
         let (routes, sync, quotas) = routes(
             &store,
             keys,
-            (operators, vault, quotas),
+            (operators, vault, quotas, approvals.clone()),
             (&billing, prices),
             (options.sync, stopping.clone()),
         );
         tokio::spawn(sync.clone().keep_notes());
         let moving = tokio::spawn(quotas.clone().keep_moving(stopping.clone()));
+        let page = Page::start(options, &folder, approvals.clone()).await?;
+        let approving = Approving::start(approvals, stopping.clone());
         tokio::spawn(events.clone().keep_within_retention(stopping.clone()));
         let billed = billing.keep_going(quotas.clone(), &stopping);
         let router = Server::builder()
@@ -173,6 +182,8 @@ impl ControlPlane {
             server,
             moving,
             billed,
+            approving,
+            page,
         })
     }
 }
@@ -181,7 +192,12 @@ impl ControlPlane {
 fn routes(
     store: &Arc<dyn Store>,
     keys: Keys,
-    (operators, (vault, names), quotas): (OperatorDesk, (Vault, Arc<CredentialNames>), Source),
+    (operators, (vault, names), quotas, approvals): (
+        OperatorDesk,
+        (Vault, Arc<CredentialNames>),
+        Source,
+        ApprovalDesk,
+    ),
     (billing, prices): (&Billing, Arc<PriceList>),
     (limits, stopping): (SyncLimits, watch::Receiver<bool>),
 ) -> (Routes, PolicySync, QuotaDesk) {
@@ -193,11 +209,18 @@ fn routes(
     let sync = PolicySync::new(
         Arc::clone(store),
         delegations.clone(),
-        signer,
+        (signer, approvals.public_key()),
         changes.clone(),
         (limits, stopping.clone()),
     );
-    let agents = Agents { registry: Registry::new(Arc::clone(store)), changes: changes.clone() };
+    let agents = Agents {
+        registry: Registry::new(Arc::clone(store)),
+        changes: changes.clone(),
+        approvals: approvals.clone(),
+    };
+    let asking = Asking::new(approvals.clone(), Arc::clone(store), delegations.clone(), stopping.clone());
+    let watches = Watches::new(approvals.clone(), Arc::clone(store), stopping.clone());
+    let inbox = Inbox { desk: approvals, watches };
     let quotas = QuotaDesk::new(Arc::clone(store), delegations.clone(), quotas);
     let delegating = DelegationDesk { delegations, changes: changes.clone() };
     let documents = PolicyDocuments::new(Arc::clone(store));
@@ -220,6 +243,8 @@ fn routes(
         .add_service(QuotaViewServer::new(leasing))
         .add_service(MeteringServer::new(metering.clone()).max_decoding_message_size(MAX_FRAME))
         .add_service(MeterViewServer::new(metering))
+        .add_service(ApprovalsServer::new(asking).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(ApprovalInboxServer::new(inbox).max_decoding_message_size(MAX_MESSAGE))
         .add_service(
             BillingServer::new(Bills { billing: billing.clone() }).max_decoding_message_size(MAX_MESSAGE),
         );
@@ -267,6 +292,8 @@ pub struct Running {
     server: JoinHandle<()>,
     moving: JoinHandle<()>,
     billed: Working,
+    approving: Approving,
+    page: Option<Page>,
 }
 
 impl Running {
@@ -280,6 +307,12 @@ impl Running {
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    /// Where people reach the approvals page, if there is one.
+    #[must_use]
+    pub fn dashboard_url(&self) -> Option<&str> {
+        self.page.as_ref().map(Page::url)
     }
 
     /// The authority that its clients pin.
@@ -308,10 +341,15 @@ impl Running {
         {
             self.server.abort();
         }
+        // Before the desk that it decides over.
+        if let Some(page) = self.page {
+            page.close().await;
+        }
         self.sync.write_notes().await;
         // It looks at nothing more once it was told to stop.
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.moving).await;
         let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.billed.close()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.approving.close()).await;
         let _ = tokio::time::timeout(Duration::from_secs(1), self.quotas.close()).await;
         let _ = tokio::time::timeout(SHUTDOWN_GRACE, self.events.close()).await;
         // Every acknowledged change is on disk already; closing only tidies the log.

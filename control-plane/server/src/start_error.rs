@@ -62,6 +62,15 @@ pub enum StartError {
     /// Bills cannot be kept.
     #[error("billing does not open: {0}")]
     Billing(#[from] creto_billing::BillingError),
+    /// Requests for approval cannot be kept.
+    #[error("approvals do not open: {0}")]
+    Approvals(#[from] creto_approvals::ApprovalError),
+    /// The approvals page does not start.
+    #[error(transparent)]
+    Dashboard(#[from] creto_dashboard::DashboardError),
+    /// The people of the approvals page cannot be kept.
+    #[error("accounts do not open: {0}")]
+    People(#[from] creto_dashboard::people::PeopleError),
     /// The key of invoices cannot be used.
     #[error("invoices cannot be signed: {0}")]
     InvoiceKey(#[from] creto_billing::SignatureError),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use creto_approvals::ApprovalError;
 use creto_billing::BillingError;
 use creto_calls::CallsError;
 use creto_event_store::StoreError as EventsError;
 use creto_identity::IdentityError;
+use creto_oversight::{ReassignError, VoteError};
 use creto_policy_store::{PolicyError, SyncEnd};
 use creto_quota_issuer::IssuerError;
 use creto_secrets::SecretsError;
@@ -236,6 +238,47 @@ pub(crate) fn of_billing(error: BillingError) -> Status {
         }
     };
     Status::new(code, error.to_string())
+}
+
+/// An error of approvals.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it ends here: nothing may use the error after it was turned"
+)]
+pub(crate) fn of_approvals(error: ApprovalError) -> Status {
+    let code = match &error {
+        ApprovalError::NotFound(_) => Code::NotFound,
+        ApprovalError::Vote(error) | ApprovalError::Reassign(ReassignError::Vote(error)) => of_vote(error),
+        ApprovalError::Illegal { .. }
+        | ApprovalError::Reassign(ReassignError::Panel(_))
+        | ApprovalError::Take(_)
+        | ApprovalError::Panel(_) => Code::FailedPrecondition,
+        ApprovalError::Person(_) | ApprovalError::Context(_) => Code::InvalidArgument,
+        ApprovalError::AgentFull(_) | ApprovalError::NamespaceFull(_) => Code::ResourceExhausted,
+        ApprovalError::Contended => Code::Aborted,
+        // Sidecars take it for a control plane that is away, which it is for approvals.
+        ApprovalError::Store(_) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "approvals cannot be kept");
+            return Status::unavailable("the control plane cannot keep approvals now: its log says why");
+        }
+        ApprovalError::Damaged { .. } | ApprovalError::Random(_) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "approvals failed");
+            return Status::internal("the control plane's approvals failed: its log says why");
+        }
+    };
+    Status::new(code, error.to_string())
+}
+
+fn of_vote(error: &VoteError) -> Code {
+    match error {
+        VoteError::NotAsked(_) | VoteError::OwnRequest(_) => Code::PermissionDenied,
+        VoteError::BeyondPolicy { .. } | VoteError::Reason => Code::InvalidArgument,
+        VoteError::AskedAlready(_)
+        | VoteError::VotedBefore { .. }
+        | VoteError::Expired { .. }
+        | VoteError::ShownAnother { .. }
+        | VoteError::NoNextTier => Code::FailedPrecondition,
+    }
 }
 
 /// An error of quotas.

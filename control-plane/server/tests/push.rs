@@ -371,7 +371,7 @@ async fn only_what_changed_is_sent_also_to_a_sidecar_that_comes_back() {
     let mut push = sidecar.sync(0, "").await;
     assert_eq!(
         push.applied().await.sent,
-        ["agent", "chain-keys", "policy/one", "policy/three", "policy/two"]
+        ["agent", "approval-key", "chain-keys", "policy/one", "policy/three", "policy/two"]
     );
     apply(&admin, "a", &named("two").replace("github", "gitlab")).await;
     let changed = push.applied().await;

@@ -130,7 +130,7 @@ fn every_link_between_documents_leads_somewhere() {
 
 #[test]
 fn every_bound_is_listed_with_an_owner_that_exists() {
-    let limits = ["docs/limits.md", "docs/limits-of-money.md"]
+    let limits = ["docs/limits.md", "docs/limits-of-money.md", "docs/limits-of-oversight.md"]
         .map(|path| fs::read_to_string(root().join(path)).unwrap())
         .concat();
     let mut rows = 0;

@@ -2,18 +2,16 @@
 
 mod verify;
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use creto_proto::v1;
 use serde_json::json;
 
-use crate::failure::{Failure, Outcome};
+use super::operators;
+use crate::failure::Outcome;
 use crate::operator::refused;
-use crate::output::{moment, remark};
+use crate::output::moment;
 use crate::session::Session;
 use crate::span::Span;
 
@@ -158,7 +156,10 @@ pub(crate) async fn run(session: &Session, command: MeterCommand) -> Outcome<u8>
         MeterCommand::Put(args) => put(session, args).await?,
         MeterCommand::Query(args) => query(session, args).await?,
         MeterCommand::Verify(args) => return verify::run(session, args).await,
-        MeterCommand::Token { name, out } => token(session, name, out).await?,
+        MeterCommand::Token { name, out } => {
+            let note = "it sends events and may do nothing else";
+            operators::make(session, name, operators::Role::Producer, out, note).await?;
+        }
     }
     Ok(0)
 }
@@ -240,49 +241,6 @@ async fn query(session: &Session, args: QueryArgs) -> Outcome {
         })
         .collect();
     session.output.list(&heading, &rows)
-}
-
-async fn token(session: &Session, name: String, out: Option<PathBuf>) -> Outcome {
-    let operator = session.operator().await?;
-    // A file that cannot be written must not cost a token that nobody ever sees.
-    let file = out.as_deref().map(create_private).transpose()?;
-    let request = v1::CreateOperatorTokenRequest {
-        namespace: operator.namespace.clone(),
-        name,
-        role: v1::OperatorRole::Producer.into(),
-    };
-    let answer = operator.client.operator_tokens().create_operator_token(request).await;
-    let made = answer.map_err(|status| refused("The token cannot be made.", &status))?.into_inner();
-    if let (Some(mut file), Some(path)) = (file, out) {
-        let text = format!("{}\n", made.token);
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| unwritten(&path, &error))?;
-        let value = json!({
-            "namespace": made.namespace, "name": made.name, "role": "producer", "file": path.display().to_string(),
-        });
-        return session
-            .output
-            .value(&value, &format!("The token of {} is in {}.", made.name, path.display()));
-    }
-    let value =
-        json!({ "namespace": made.namespace, "name": made.name, "role": "producer", "token": made.token });
-    if !session.output.is_json() {
-        remark("Keep this token: it is not shown again. It sends events and may do nothing else.");
-    }
-    session.output.value(&value, &made.token)
-}
-
-fn create_private(path: &Path) -> Outcome<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    options.open(path).map_err(|error| unwritten(path, &error))
-}
-
-fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{} cannot be written.", path.display()))
-        .why(error)
-        .next("Name a new file with --out.")
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub(crate) struct UpArgs {
     /// PostgreSQL that keeps metering events, instead of the home (`postgres://user:password@host:port/database`).
     #[arg(long, env = "CRETO_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// Where the approvals page listens (`127.0.0.1:8444`); without, there is none.
+    #[arg(long, env = "CRETO_DASHBOARD_LISTEN", value_name = "HOST:PORT")]
+    dashboard_listen: Option<String>,
     /// Authority that the sidecar trusts in upstreams besides the system's (PEM); may be repeated.
     #[arg(long, env = "CRETO_UPSTREAM_CA", value_name = "FILE", value_delimiter = ',')]
     upstream_ca: Vec<PathBuf>,
@@ -82,7 +85,11 @@ pub(crate) async fn run(session: &Session, args: UpArgs) -> Outcome {
         None => None,
     };
     let mut incoming = Incoming::listen()?;
-    let stores = Stores { redis_url: args.redis_url.as_deref(), database_url: args.database_url.as_deref() };
+    let stores = Stores {
+        redis_url: args.redis_url.as_deref(),
+        database_url: args.database_url.as_deref(),
+        dashboard_listen: args.dashboard_listen.as_deref(),
+    };
     let mut hosted = tokio::select! {
         started = Hosted::start(session.home.data(), &args.listen, &stores) => started?,
         _ = incoming.next() => return Ok(()),

@@ -1,6 +1,7 @@
 //! `AgentRegistry`.
 
-use creto_identity::Registry;
+use creto_approvals::ApprovalDesk;
+use creto_identity::{Registry, now_ms};
 use creto_policy_store::Changes;
 use creto_proto::v1::agent_registry_server::AgentRegistry;
 use creto_proto::v1::{
@@ -17,6 +18,7 @@ use crate::status::of_identity;
 pub(crate) struct Agents {
     pub(crate) registry: Registry,
     pub(crate) changes: Changes,
+    pub(crate) approvals: ApprovalDesk,
 }
 
 impl Agents {
@@ -24,14 +26,26 @@ impl Agents {
         &self,
         namespace: String,
         name: String,
-        state: AgentState,
+        (state, by): (AgentState, String),
     ) -> Result<Response<Agent>, Status> {
         let (registry, changes) = (self.registry.clone(), self.changes.clone());
+        let approvals = self.approvals.clone();
         finished(async move {
             let set = registry.set_state(&namespace, &name, state).await;
             let (agent, concerns_others) = set.map_err(of_identity)?;
             changes.note_agents(&namespace, &[&name], concerns_others);
             tracing::info!(namespace, agent = name, state = state.as_str_name(), "agent changed");
+            if state == AgentState::Revoked {
+                // The agent is gone whatever becomes of this: what people are still asked ends by time at the latest.
+                let now_ms = now_ms().unsigned_abs();
+                match approvals.cancel_all(&namespace, &name, ("agent gone", &by), now_ms).await {
+                    Ok(0) => {}
+                    Ok(requests) => {
+                        tracing::info!(namespace, agent = name, requests, "requests are cancelled");
+                    }
+                    Err(error) => tracing::error!(namespace, agent = name, %error, "requests stay open"),
+                }
+            }
             Ok(Response::new(agent))
         })
         .await
@@ -73,17 +87,20 @@ impl AgentRegistry for Agents {
     }
 
     async fn suspend_agent(&self, request: Request<SuspendAgentRequest>) -> Result<Response<Agent>, Status> {
-        let (_, message) = confined(request)?;
-        self.set(message.namespace, message.name, AgentState::Suspended).await
+        let (operator, message) = confined(request)?;
+        let by = operator.named_in(&message.namespace);
+        self.set(message.namespace, message.name, (AgentState::Suspended, by)).await
     }
 
     async fn resume_agent(&self, request: Request<ResumeAgentRequest>) -> Result<Response<Agent>, Status> {
-        let (_, message) = confined(request)?;
-        self.set(message.namespace, message.name, AgentState::Active).await
+        let (operator, message) = confined(request)?;
+        let by = operator.named_in(&message.namespace);
+        self.set(message.namespace, message.name, (AgentState::Active, by)).await
     }
 
     async fn revoke_agent(&self, request: Request<RevokeAgentRequest>) -> Result<Response<Agent>, Status> {
-        let (_, message) = confined(request)?;
-        self.set(message.namespace, message.name, AgentState::Revoked).await
+        let (operator, message) = confined(request)?;
+        let by = operator.named_in(&message.namespace);
+        self.set(message.namespace, message.name, (AgentState::Revoked, by)).await
     }
 }

@@ -1,10 +1,12 @@
 //! The gRPC services: each turns calls into those of its product, and changes into pushes.
 
 mod agents;
+mod approvals;
 mod billing;
 mod calls;
 mod delegations;
 mod enrollment;
+mod inbox;
 mod metering;
 mod operators;
 mod policies;
@@ -13,10 +15,12 @@ mod secrets;
 mod sync;
 
 pub(crate) use agents::Agents;
+pub(crate) use approvals::Asking;
 pub(crate) use billing::Bills;
 pub(crate) use calls::Calls;
 pub(crate) use delegations::DelegationDesk;
 pub(crate) use enrollment::Enrolling;
+pub(crate) use inbox::Inbox;
 pub(crate) use metering::Metering;
 pub(crate) use operators::Operators;
 pub(crate) use policies::Policies;

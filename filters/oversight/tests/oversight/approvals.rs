@@ -28,11 +28,8 @@ fn a_single_use_is_taken_once() {
 
 #[test]
 fn a_call_that_asks_again_since_the_answer_was_lost_is_given_the_same_use() {
-    let taking = |by: &str, call: &str| Taking {
-        digest: request().digest,
-        by: by.to_owned(),
-        call: call.to_owned(),
-    };
+    let taking =
+        |by: &str, call: &str| Taking { digest: request().digest, by: by.to_owned(), call: call.to_owned() };
     let (running, first) = approved(1, 0).take(taking("sidecar-1", "call-1"), START + 2).unwrap();
     let (again, same) = running.take(taking("sidecar-1", "call-1"), START + 9).unwrap();
     assert_eq!((&again, &same), (&running, &first));
