@@ -47,7 +47,7 @@ class Person:
         answer = self.browser.post(f"{self.page}{path}/approve", data=fields, timeout=20)
         if answer.status_code != 200:
             sys.exit(f"the page does not take the approval: {answer.status_code}")
-        return html.unescape(re.sub(r"<[^>]+>", "", re.search(r"<h1>(.*?)</h1>", shown, re.S)[1])).strip()
+        return html.unescape(re.search(r"<h2 class=\"action[^>]*>(.*?)</h2>", shown, re.S)[1]).strip()
 
 
 def main():
