@@ -62,6 +62,7 @@ impl Sidecar {
         self.pins.follow(policy.as_deref());
         let retired = self.enforced.replace(next);
         self.injector.retain(&credentials);
+        self.approvals.look_again();
         retired
     }
 

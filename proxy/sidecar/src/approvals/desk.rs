@@ -197,6 +197,13 @@ impl ApprovalDesk {
         tokio::time::timeout(ANSWER, telling).await.map_err(|_| away())?
     }
 
+    /// What calls go by has changed: each looks again whether it still waits.
+    pub(crate) fn look_again(&self) {
+        for standing in self.watched.lock().values() {
+            standing.send_modify(|_| {});
+        }
+    }
+
     /// Requests that calls wait for, and up to where they know.
     pub(super) fn awaited(&self) -> Vec<v1::AwaitedApproval> {
         let mut watched = self.watched.lock();

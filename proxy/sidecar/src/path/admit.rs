@@ -184,5 +184,10 @@ fn hold_back(
         return HeldBack::Approved;
     }
     let inline = weighed.held().iter().map(|held| held.inline).min().unwrap_or_default();
-    HeldBack::Waits(Some(Box::new(Held { to_approve, question: leaving.question(), inline })))
+    HeldBack::Waits(Some(Box::new(Held {
+        to_approve,
+        question: leaving.question(),
+        policy_digest: headed.enforcement.policy_digest,
+        inline,
+    })))
 }

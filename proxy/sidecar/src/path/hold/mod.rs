@@ -21,6 +21,7 @@ pub(crate) use self::action::{Leaving, ToApprove};
 pub(crate) use self::held::HeldBy;
 pub(crate) use self::patience::until;
 use crate::approvals::{Phase, Seat, Standing, Use, Uses};
+use crate::enforcement::{AgentStanding, Enforcement};
 use crate::http::refuse::{Refused, Waits};
 use crate::path::record::CallRecord;
 use crate::sidecar::Sidecar;
@@ -40,6 +41,8 @@ pub(crate) struct Held {
     pub(crate) to_approve: Vec<ToApprove>,
     /// What people are shown, for all of it alike.
     pub(crate) question: AskApprovalRequest,
+    /// The documents that it is asked under.
+    pub(crate) policy_digest: [u8; 32],
     /// How long it may be held open.
     pub(crate) inline: std::time::Duration,
 }
@@ -55,7 +58,8 @@ impl Approvals {
     }
 }
 
-/// Waits until all is approved; none when another call like it had one of the approvals, so that it has to be asked anew.
+/// Waits until all is approved; none when it has to be judged anew: another call like it had one of the approvals, or what it
+/// goes by has changed.
 ///
 /// # Errors
 /// Why it does not go on; among that, that nobody has decided by `until`.
@@ -69,12 +73,12 @@ pub(crate) async fn wait(
     for wanted in &held.to_approve {
         seats.push(seat(sidecar, &held, wanted).await?);
     }
-    let Held { to_approve, question, inline: _ } = *held;
+    let Held { to_approve, question, policy_digest, inline: _ } = *held;
     // Thousands may wait: what people are shown is with the control plane by now.
     drop(question);
     let mut approved = Vec::with_capacity(seats.len());
     for (wanted, seat) in to_approve.into_iter().zip(seats) {
-        match one(sidecar, &wanted, seat, until).await? {
+        match one(sidecar, &wanted, (seat, policy_digest), until).await? {
             Some(id) => approved.push((wanted, id)),
             None => return Ok(None),
         }
@@ -106,11 +110,14 @@ async fn seat(sidecar: &Sidecar, held: &Held, wanted: &ToApprove) -> Result<Seat
 async fn one(
     sidecar: &Sidecar,
     wanted: &ToApprove,
-    mut seat: Seat,
+    (mut seat, policy_digest): (Seat, [u8; 32]),
     until: Instant,
 ) -> Result<Option<String>, Refused> {
     let mut stopping = sidecar.shutdown();
     loop {
+        if !still_asks(&sidecar.enforced.load(), &policy_digest) {
+            return Ok(None);
+        }
         let standing = seat.standing();
         match standing.phase {
             Phase::Approved => return Ok(Some(standing.id)),
@@ -130,6 +137,12 @@ async fn one(
             Phase::Ambiguous => return Err(by(wanted, said(RefusalCode::ApprovalAmbiguous, &standing))),
         }
     }
+}
+
+/// Whether a call that waits would still be asked about by the same documents.
+fn still_asks(enforcement: &Enforcement, policy_digest: &[u8; 32]) -> bool {
+    let may_call = enforcement.standing == AgentStanding::Active && enforcement.chain.is_some();
+    may_call && enforcement.policy_digest == *policy_digest
 }
 
 /// Takes one use of each approval for a call that is about to leave; how the call ends is told with its record.
