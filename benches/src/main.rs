@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)]
 
+mod approvals;
 mod decision;
 mod ingest;
 mod models;
@@ -23,7 +24,8 @@ pub(crate) static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Group = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
+    ("approvals", approvals::run),
     ("decision", decision::run),
     ("ingest", ingest::run),
     ("models", models::run),
