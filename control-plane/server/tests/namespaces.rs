@@ -12,6 +12,8 @@ use std::pin::Pin;
 use creto_client::{OperatorClient, SidecarClient};
 use creto_control_plane::{ACCESS, Access};
 use creto_proto::v1::agent_registry_client::AgentRegistryClient;
+use creto_proto::v1::approval_inbox_client::ApprovalInboxClient;
+use creto_proto::v1::approvals_client::ApprovalsClient;
 use creto_proto::v1::billing_client::BillingClient;
 use creto_proto::v1::call_log_client::CallLogClient;
 use creto_proto::v1::change_subscription_request::Change;
@@ -41,6 +43,7 @@ struct Target {
     delegation: Vec<u8>,
     operator: String,
     secret: String,
+    approval: String,
 }
 
 /// A caller with whatever credentials: a channel and a header.
@@ -184,6 +187,36 @@ calls! {
     "Billing/AcknowledgeTrigger" => BillingClient.acknowledge_trigger(t) AcknowledgeTriggerRequest {
         namespace: t.namespace, kind: "spike".into(), key: t.policy, window_us: 0,
     };
+    "Approvals/AskApproval" => ApprovalsClient.ask_approval(t) question(t.delegation);
+    "Approvals/AwaitApprovals" => ApprovalsClient.await_approvals(t) AwaitApprovalsRequest {
+        approvals: vec![AwaitedApproval { id: t.approval, version: 0 }], wait_ms: 0,
+    };
+    "Approvals/TakeApproval" => ApprovalsClient.take_approval(t)
+        TakeApprovalRequest { id: t.approval, digest: vec![1; 32], call_id: "c".into() };
+    "Approvals/EndApproval" => ApprovalsClient.end_approval(t) EndApprovalRequest {
+        id: t.approval, number: 1, end: Some(end_approval_request::End::Answered(200)),
+    };
+    "ApprovalInbox/ListApprovals" => ApprovalInboxClient.list_approvals(t)
+        ListApprovalsRequest { namespace: t.namespace, ..ListApprovalsRequest::default() };
+    "ApprovalInbox/GetApproval" => ApprovalInboxClient.get_approval(t)
+        GetApprovalRequest { namespace: t.namespace, id: t.approval };
+    "ApprovalInbox/DecideApprovals" => ApprovalInboxClient.decide_approvals(t) DecideApprovalsRequest {
+        namespace: t.namespace,
+        decisions: vec![ApprovalDecision {
+            id: t.approval, digest: vec![1; 32], decision: "approve".into(), ..ApprovalDecision::default()
+        }],
+    };
+    "ApprovalInbox/AnswerApproval" => ApprovalInboxClient.answer_approval(t)
+        AnswerApprovalRequest { namespace: t.namespace, id: t.approval, text: "x".into() };
+    "ApprovalInbox/ReassignApproval" => ApprovalInboxClient.reassign_approval(t) ReassignApprovalRequest {
+        namespace: t.namespace, id: t.approval, from: "ops".into(), to: "bob".into(),
+    };
+    "ApprovalInbox/CancelApproval" => ApprovalInboxClient.cancel_approval(t)
+        CancelApprovalRequest { namespace: t.namespace, id: t.approval, reason: "x".into() };
+    "ApprovalInbox/RevokeApproval" => ApprovalInboxClient.revoke_approval(t)
+        RevokeApprovalRequest { namespace: t.namespace, id: t.approval, reason: "x".into() };
+    "ApprovalInbox/WatchApprovals" => ApprovalInboxClient.watch_approvals(t)
+        WatchApprovalsRequest { namespace: t.namespace };
     "SecretStore/FetchSecret" => SecretStoreClient.fetch_secret(t) FetchSecretRequest { name: t.secret };
 }
 
@@ -199,6 +232,23 @@ fn frame(namespace: &str, producer: &str) -> IngestFrame {
         event_type: vec![1],
         at_us: vec![i64::try_from(fixture::now_s()).unwrap() * 1_000_000],
         ..IngestFrame::default()
+    }
+}
+
+/// A call that namespace `a`'s hold is about.
+fn question(delegation_id: Vec<u8>) -> AskApprovalRequest {
+    let context = ApprovalContext {
+        action: "GET https://a.test/".into(),
+        method: "GET".into(),
+        url: "https://a.test/".into(),
+        ..ApprovalContext::default()
+    };
+    AskApprovalRequest {
+        digest: vec![1; 32],
+        policy: "held".into(),
+        rule: "look".into(),
+        delegation_id,
+        context: Some(context),
     }
 }
 
@@ -231,11 +281,12 @@ async fn everything(operator: &OperatorClient) -> String {
     let notices = ListQuotaEventsRequest { namespace: namespace(), after: 0 };
     let meters = ListMetersRequest { namespace: namespace() };
     let producers = VerifyProducersRequest { namespace: namespace(), producer: String::new() };
+    let approvals = ListApprovalsRequest { namespace: namespace(), ..ListApprovalsRequest::default() };
     let agents = operator.agents().list_agents(agents).await.unwrap().into_inner();
     let names: Vec<_> =
         agents.agents.into_iter().map(|agent| (agent.name, agent.agent_id, agent.state)).collect();
     format!(
-        "{names:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{names:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         operator.delegations().list_delegations(delegations).await.unwrap().into_inner(),
         operator.policies().list_policies(policies).await.unwrap().into_inner(),
         operator.policies().list_sidecars(sidecars).await.unwrap().into_inner(),
@@ -246,6 +297,7 @@ async fn everything(operator: &OperatorClient) -> String {
         operator.quotas().list_quota_events(notices).await.unwrap().into_inner(),
         operator.meters().list_meters(meters).await.unwrap().into_inner(),
         operator.meters().verify_producers(producers).await.unwrap().into_inner(),
+        operator.approvals().list_approvals(approvals).await.unwrap().into_inner(),
     )
 }
 
@@ -267,6 +319,12 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     let drawn = sidecar_a.client.leases().exchange_leases(draws.clone()).await.unwrap().into_inner();
     assert!(matches!(drawn.answers[0].answer, Some(lease_answer::Answer::Lease(_))), "{drawn:?}");
 
+    let held = "version = 1\nname = \"held\"\n[[hold]]\nname = \"look\"\nhost = \"*\"\nport = \"any\"\n\
+                approvers = [\"ops\"]\nwait = \"1h\"\n";
+    apply(&operator_a, "a", held).await;
+    let asking = question(delegation.clone());
+    let approval = sidecar_a.client.approvals().ask_approval(asking).await.unwrap().into_inner().id;
+
     let made = CreateOperatorTokenRequest { namespace: "b".into(), name: "walker".into(), role: 0 };
     let token_b =
         plane.admin().await.operator_tokens().create_operator_token(made).await.unwrap().into_inner().token;
@@ -281,6 +339,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
         delegation,
         operator: "ops".into(),
         secret: "key".into(),
+        approval: approval.clone(),
     };
     let absent = Target {
         namespace: "a".into(),
@@ -289,6 +348,7 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
         delegation: vec![9; 32],
         operator: "noone".into(),
         secret: "nothing".into(),
+        approval: "0".repeat(32),
     };
     let nowhere = Target { namespace: "never-used".into(), ..absent.clone() };
 
@@ -363,6 +423,19 @@ async fn one_namespace_cannot_see_count_or_guess_anothers_things() {
     for name in ["key", "nothing"] {
         let refused = sidecar_b.client.fetch_secret(name).await.unwrap_err();
         refusals.push((refused.code(), refused.message().to_owned()));
+    }
+    refusals.dedup();
+    assert!(refusals.len() == 1 && refusals[0].0 == Code::NotFound, "{refusals:?}");
+    // A request of the other namespace and one that is nowhere are the same to it, and neither can be taken.
+    let mut refusals = Vec::new();
+    for id in [approval, "1".repeat(32)] {
+        let taking = TakeApprovalRequest { id: id.clone(), digest: vec![1; 32], call_id: "c".into() };
+        let refused = sidecar_b.client.approvals().take_approval(taking).await.unwrap_err();
+        refusals.push((refused.code(), refused.message().replace(&id, "ID")));
+        let approvals = vec![AwaitedApproval { id, version: 0 }];
+        let looked = AwaitApprovalsRequest { approvals, wait_ms: 0 };
+        let moved = sidecar_b.client.approvals().await_approvals(looked).await.unwrap().into_inner().moved;
+        assert_eq!(moved[0].state, "cancelled", "{moved:?}");
     }
     refusals.dedup();
     assert!(refusals.len() == 1 && refusals[0].0 == Code::NotFound, "{refusals:?}");

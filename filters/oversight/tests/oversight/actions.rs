@@ -68,10 +68,14 @@ fn the_order_of_different_headers_does_not_count() {
 
 #[test]
 fn what_changes_with_each_attempt_is_not_bound_and_what_changes_the_call_is() {
-    for name in ["user-agent", "x-stainless-retry-count", "traceparent", "authorization", "date"] {
+    let of_the_attempt =
+        ["user-agent", "x-stainless-retry-count", "traceparent", "authorization", "date", "mcp-session-id"];
+    for name in of_the_attempt {
         assert!(is_volatile(name), "{name}");
     }
-    for name in ["content-type", "x-http-method-override", "anthropic-beta", "mcp-session-id", "x-tenant"] {
+    for name in
+        ["content-type", "x-http-method-override", "anthropic-beta", "mcp-protocol-version", "x-tenant"]
+    {
         assert!(!is_volatile(name), "{name}");
     }
 }
