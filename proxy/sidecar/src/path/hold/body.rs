@@ -49,21 +49,24 @@ impl Bound {
         self.length += bytes.len() as u64;
     }
 
+    /// As [`Bound::part`], as the end of a member.
+    fn bind(&mut self, bytes: &[u8]) -> Option<()> {
+        self.part(bytes);
+        Some(())
+    }
+
     /// A message: its id is left out, and the token by which it asks for progress.
     fn message(&mut self, message: &RawValue) -> Option<()> {
         self.object(message, &mut |bound, key, value| match key {
             // That it has one is bound: without it would be a notification.
-            "id" => Some(bound.part(b"")),
+            "id" => bound.bind(b""),
             "params" => bound.object(value, &mut |bound, key, value| match key {
                 "_meta" => bound.object(value, &mut |bound, key, value| {
-                    if key != "progressToken" {
-                        bound.part(value.get().as_bytes());
-                    }
-                    Some(())
+                    if key == "progressToken" { Some(()) } else { bound.bind(value.get().as_bytes()) }
                 }),
-                _ => Some(bound.part(value.get().as_bytes())),
+                _ => bound.bind(value.get().as_bytes()),
             }),
-            _ => Some(bound.part(value.get().as_bytes())),
+            _ => bound.bind(value.get().as_bytes()),
         })
     }
 
